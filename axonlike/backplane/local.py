@@ -1,0 +1,203 @@
+"""Publish and subscribe by name, inside one scheduler.
+
+A publisher needs no link to its subscribers, and no component stands between them: `Backplane.publish_many` puts the
+messages straight into the inbox that each subscription feeds. One slow subscriber costs itself only: its inbox drops
+by its policy, and counts. Where a subscription feeds a TCP connection nothing is dropped; there a limit in bytes and
+time holds instead, and a client past it is cut.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, ClassVar
+
+from axonlike.box import Inbox, Policy, check_policy
+from axonlike.component import Component
+from axonlike.errors import AxonlikeError, WiringError
+from axonlike.linkage import destination, upstream
+from axonlike.scheduler import Scheduler
+from axonlike.shutdown import State
+
+__all__ = ["Backplane", "PublishTo", "SubscribeTo"]
+
+KIND = "backplane"
+_A_STEP = 256  # messages that PublishTo hands on before others get their turn
+
+
+class Backplane(Component):
+    """A name to publish to and subscribe to. A service: it runs as long as anything else does.
+
+    history: how many of the last messages a new subscriber gets first. `published` counts all messages.
+    Shutdown on its control ends its subscriptions too.
+    """
+
+    service: ClassVar[bool] = True
+
+    def __init__(self, name: str, history: int = 0) -> None:
+        if not isinstance(name, str) or not name:
+            raise WiringError(f"a Backplane's name is a non-empty str, not {name!r}")
+        if history < 0:
+            raise WiringError(f"Backplane({name!r}): history is a number of messages, not {history!r}")
+        self.topic = name
+        self.name = f"Backplane({name})"
+        self.published = 0
+        self.history: deque[Any] = deque(maxlen=history)
+        self._subscribers: dict[SubscribeTo, None] = {}
+        self._to_deliver: tuple[SubscribeTo, ...] | None = ()
+
+    @property
+    def subscribers(self) -> tuple[SubscribeTo, ...]:
+        """Who gets what is published."""
+        if self._to_deliver is None:
+            self._to_deliver = tuple(self._subscribers)
+        return self._to_deliver
+
+    def publish(self, message: Any) -> None:
+        """Give a message to every subscriber. In the scheduler's thread only."""
+        self.publish_many((message,))
+
+    def publish_many(self, messages: Iterable[Any]) -> None:
+        """Give messages to every subscriber. Those who come or go meanwhile are not disturbed by it."""
+        batch = messages if isinstance(messages, list | tuple) else list(messages)
+        self.published += len(batch)
+        if self.history.maxlen:
+            self.history.extend(batch)
+        for subscriber in self.subscribers:
+            subscriber.hand_on(batch)
+
+    def subscribe(self, subscriber: SubscribeTo) -> None:
+        """From now on `subscriber` gets what is published."""
+        self._subscribers[subscriber] = None
+        self._to_deliver = None
+
+    def unsubscribe(self, subscriber: SubscribeTo) -> None:
+        """Harmless if it is not subscribed."""
+        self._subscribers.pop(subscriber, None)
+        self._to_deliver = None
+
+    def provide(self, scheduler: Scheduler) -> None:
+        scheduler.provide(KIND, self.topic, self)
+
+    def start(self) -> None:
+        self._state = State.OUTSIDE
+
+    def unlink_all(self, shut_down: bool) -> None:
+        scheduler = self._scheduler
+        super().unlink_all(shut_down)
+        if scheduler is not None:
+            scheduler.withdraw(KIND, self.topic, self)
+            for subscriber in tuple(self._subscribers):
+                scheduler.part_ended(subscriber)
+
+
+def _find(name: str, scheduler: Scheduler, wanted_by: Component) -> Backplane:
+    found = scheduler.lookup(KIND, name, wanted_by)
+    assert isinstance(found, Backplane)
+    return found
+
+
+class PublishTo(Component):
+    """Publishes what comes into its inbox. forward: also sends it on.
+
+    The Backplane may be activated before or after it.
+    """
+
+    def __init__(self, name: str, forward: bool = False) -> None:
+        self.topic = name
+        self.forward = forward
+        self.name = f"PublishTo({name})"
+
+    def resolve(self, scheduler: Scheduler) -> None:
+        self._backplane = _find(self.topic, scheduler, self)
+
+    def main(self) -> Generator[Any, Any, None]:
+        inbox = self.inbox()
+        while True:
+            yield self.wait("inbox")
+            messages = inbox.take_up_to(_A_STEP)
+            self._backplane.publish_many(messages)
+            if self.forward:
+                for message in messages:
+                    self.send(message)
+
+
+class SubscribeTo(Component):
+    """Sends on what is published under a name, from the moment it is activated.
+
+    limit, policy: for the inbox that it feeds; without them that inbox holds 1000 messages and drops the oldest, unless
+    it has a dropping policy of its own. A subscription never holds the publisher back. Feeds a TCP connection without
+    loss (see `components.net`). Must not be fed by others' links only in part: where the inbox that it feeds has
+    other senders too, messages go through the subscription's own inbox, with the same limit and policy.
+    """
+
+    service: ClassVar[bool] = True
+
+    def __init__(self, name: str, *, limit: int | None = None, policy: Policy | None = None) -> None:
+        self.topic = name
+        self.name = f"SubscribeTo({name})"
+        self._limit = limit
+        self._policy = None if policy is None else check_policy(policy)
+        if policy == "block":
+            raise WiringError(f'SubscribeTo({name!r}): policy "block" would hold the publisher back; choose one that drops')
+        self._backplane: Backplane | None = None
+        self._into: Inbox | None = None
+
+    def resolve(self, scheduler: Scheduler) -> None:
+        self._backplane = _find(self.topic, scheduler, self)
+        self._backplane.subscribe(self)
+
+    def start(self) -> Callable[[Any], Any] | None:
+        end = destination(self, "outbox")
+        resume = None
+        if end is None:
+            self._into = None
+        elif len(list(upstream(*end))) == 1:
+            self._into = end[0].open_inbox(end[1])
+            self._configure(self._into, end[0])
+        else:
+            self._into = self.open_inbox("inbox")
+            self._configure(self._into, self)
+            resume = super().start()
+        if resume is None:
+            self._state = State.OUTSIDE
+        assert self._backplane is not None
+        if self._backplane.history:
+            self.hand_on(tuple(self._backplane.history))
+        return resume
+
+    def _configure(self, inbox: Inbox, owner: Component) -> None:
+        if getattr(owner, "takes_subscriptions", None) is not None:
+            owner.takes_subscriptions(inbox)  # type: ignore[attr-defined]
+        elif self._limit is not None or self._policy is not None or inbox.policy == "block":
+            policy = self._policy or ("drop_oldest" if inbox.policy == "block" else inbox.policy)
+            inbox.configure(self._limit or 1000, policy)
+        self.refeed()
+
+    def hand_on(self, messages: list[Any] | tuple[Any, ...]) -> None:
+        """What was published (called by the Backplane)."""
+        into = self._into
+        if into is None or into.closed:
+            for message in messages:
+                self.send(message)
+            return
+        try:
+            into.put_many(messages)
+        except AxonlikeError as exc:  # policy "error": the subscription fails, the publisher goes on
+            if self._scheduler is not None:
+                self._scheduler.part_failed(self, exc)
+
+    def main(self) -> Generator[Any, Any, None]:
+        """Only where the inbox at the end has other senders too: hand on under back-pressure."""
+        inbox = self.inbox()
+        while True:
+            yield self.wait("inbox")
+            for message in inbox:
+                self.send(message)
+                if self._feed.full:
+                    yield
+
+    def unlink_all(self, shut_down: bool) -> None:
+        if self._backplane is not None:
+            self._backplane.unsubscribe(self)
+        super().unlink_all(shut_down)

@@ -1,0 +1,483 @@
+"""Inboxes: bounded queues that wake their owner, hold back their senders, and count everything.
+
+Theory of operation
+-------------------
+A send is ``queue.append(message)`` followed by one comparison, ``len(queue) >= trip``. All that a message can bring
+about (waking the owner, the box becoming full, a policy that drops, a runaway sender) hides behind that comparison:
+`trip` is kept at the depth at which something has to happen next, and `tripped` does it. So a send costs the same
+whether boxes are bounded or not.
+
+    owner waits for this box       trip = 1                 the next message wakes it
+    nothing special                trip = limit             (limit + 1 where the policy drops or refuses)
+    full, policy "block"           trip = limit + 10 001    a runaway; until then overshoot within a step is allowed
+
+An inbox whose owner is a thread keeps `trip` at 1 (`always_trips`): both sides would race to write it.
+
+`trip` may be lower than need be (left at 1 by a wait that ended otherwise): `tripped` then just sets it right.
+
+`queue` is the box itself until the first message comes: an empty deque takes 760 bytes, and most boxes of a large
+graph (control, signal, errors) never see a message.
+
+Draining (``for message in self.inbox():``) moves what is there into a list and hands out the list's own iterator,
+which costs C speed only; how many the loop has taken is read off the iterator (`length_hint`) when the step is over.
+Until then `attention` sends `recv` and `data_ready` the longer way, so that they agree with the loop.
+
+Conservation, for each box at any time:  offered == taken + dropped + unread_at_end + depth.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from operator import length_hint
+from typing import Any, Final, Literal, Protocol, cast, get_args
+
+from axonlike.errors import BoxFull, BoxOverrun, Finished, WiringError, did_you_mean
+from axonlike.waits import plain_wait
+
+__all__ = ["DEFAULT_LIMIT", "OVERRUN", "UNBOUNDED", "BoxStatistics", "Inbox", "Policy", "Sink", "check_policy"]
+
+Policy = Literal["block", "drop_oldest", "drop_newest", "latest", "error"]
+"""What a full inbox does: hold back the sender, drop, keep only the newest, or refuse with `BoxFull`."""
+
+DEFAULT_LIMIT: Final = 1000
+UNBOUNDED: Final = sys.maxsize
+OVERRUN: Final = 10_000
+"""How far past a box's limit one step may send before it is called a runaway."""
+
+
+_NOTHING: Iterator[Any] = iter(())
+
+
+class Owner(Protocol):
+    """What an inbox needs of the component it belongs to."""
+
+    waiting: Any
+    _after: Any
+    _last: Any
+    _only: Any
+    _value: Any
+    _scheduler: Any
+    _input_ended: bool
+    always_trips: bool
+
+    @property
+    def path(self) -> str: ...
+    def notify(self, inbox: Inbox) -> None: ...
+
+
+class Sender(Protocol):
+    """What an inbox needs of a component that waits for room in it."""
+
+    def unblock(self, inbox: Inbox) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BoxStatistics:
+    """One inbox at one moment; offered == taken + dropped + unread_at_end + depth."""
+
+    name: str
+    depth: int
+    limit: int | None
+    policy: Policy
+    offered: int
+    taken: int
+    dropped: int
+    unread_at_end: int
+    waiting_senders: int
+
+
+def check_policy(policy: str) -> Policy:
+    """The policy of that name; raises WiringError for any other word."""
+    known = get_args(Policy)
+    if policy not in known:
+        raise WiringError(f"no box policy {policy!r}{did_you_mean(policy, known)} (there are: {', '.join(known)})")
+    return cast("Policy", policy)
+
+
+class Inbox:
+    """A named inbox of one component. Iterate it to take what is there now; ``async for`` takes until end of input.
+
+    Users get one from `Component.inbox`; `len()` tells its depth, `statistics()` everything.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_batch",
+        "_folded",
+        "_rest",
+        "_taken",
+        "attention",
+        "closed",
+        "dropped",
+        "feeders",
+        "full",
+        "last",
+        "limit",
+        "mark",
+        "name",
+        "owner",
+        "policy",
+        "queue",
+        "rest_trip",
+        "trip",
+        "unread_at_end",
+        "waiters",
+    )
+
+    def __init__(
+        self, owner: Owner, name: str, limit: int | None = DEFAULT_LIMIT, policy: Policy = "block"
+    ) -> None:
+        self.owner = owner
+        self.name = name
+        self.queue: Any = self
+        self.trip = 1
+        self.full = False
+        self.attention = True  # the short ways of the owner are open only while this is False: see `_look`
+        self.closed = False
+        self.last: Any = None
+        self.dropped = 0
+        self.unread_at_end = 0
+        self.mark = (0, 0)
+        self.feeders: dict[object, int] | None = None
+        self.waiters: deque[Sender] | None = None
+        self._taken = 0
+        self._batch: list[Any] | None = None
+        self._rest: Iterator[Any] | None = None
+        self._folded = 0
+        self.configure(limit, policy)
+
+    def __repr__(self) -> str:
+        return f"<{self.owner.path}.{self.name}: {self.depth} of {self.limit_or_none or 'any number'}>"
+
+    # -- what the box is
+
+    def configure(self, limit: int | None, policy: Policy) -> None:
+        """Set limit and policy; what is in the box stays in it. None = no limit."""
+        self.policy = check_policy(policy)
+        if limit is not None and limit < 1:
+            raise WiringError(f"{self.owner.path}.{self.name}: a limit is at least 1, not {limit!r}")
+        self.limit = 1 if policy == "latest" else UNBOUNDED if limit is None else limit
+        self.rest_trip = 1 if self.owner.always_trips else self.limit + (self.policy != "block")
+        self.trip = 1  # `tripped` finds out at the next message
+
+    @property
+    def limit_or_none(self) -> int | None:
+        return None if self.limit == UNBOUNDED else self.limit
+
+    @property
+    def depth(self) -> int:
+        """How many messages wait."""
+        queue = self.queue
+        depth = 0 if queue is self else len(queue)
+        return depth if self._rest is None else depth + length_hint(self._rest)
+
+    @property
+    def taken(self) -> int:
+        """How many messages the owner has taken."""
+        if self._batch is None:
+            return self._taken
+        return self._taken + len(self._batch) - self._folded - length_hint(self._rest)
+
+    @property
+    def offered(self) -> int:
+        """How many messages were ever put into the box."""
+        return self.taken + self.dropped + self.unread_at_end + self.depth
+
+    @property
+    def last_taken(self) -> Any:
+        """The last message that was taken (None if none was)."""
+        batch = self._batch
+        if batch is not None and (done := len(batch) - length_hint(self._rest)) > 0:
+            return batch[done - 1]
+        return self.last
+
+    def statistics(self) -> BoxStatistics:
+        return BoxStatistics(
+            self.name, self.depth, self.limit_or_none, self.policy, self.offered, self.taken, self.dropped,
+            self.unread_at_end, len(self.waiters) if self.waiters else 0,
+        )  # fmt: skip
+
+    # -- the sender's side. Component.send does the same in line.
+
+    def put(self, message: Any) -> None:
+        """Deliver one message. Raises BoxFull under the policy "error"."""
+        queue = self.queue
+        queue.append(message)
+        if len(queue) >= self.trip:
+            self.tripped()
+
+    def put_many(self, messages: Iterable[Any]) -> None:
+        """Deliver several messages with one look at the box's state (policies that refuse: one by one)."""
+        if self.policy == "error":
+            for message in messages:
+                self.put(message)
+            return
+        if self.queue is self:
+            if self.closed:
+                self.unread_at_end += len(list(messages))
+                return
+            self.queue = deque()
+            self._look()
+        self.queue.extend(messages)
+        if len(self.queue) >= self.trip:
+            self.tripped()
+
+    def append(self, message: Any) -> None:
+        """Make the deque: only called while the box is its own `queue` (see the module's docstring)."""
+        if self.closed:  # nobody links to a closed box; a direct put into one is counted here
+            self.unread_at_end += 1
+            return
+        self.queue = deque((message,))
+        self.trip = 1
+        self._look()
+
+    def _look(self) -> None:
+        """Decide whether the owner may take the short way past the unusual cases."""
+        self.attention = self.full or self._rest is not None or self.queue is self or self.owner._input_ended
+
+    def popleft(self) -> Any:
+        raise IndexError
+
+    def __len__(self) -> int:
+        return self.depth
+
+    def __bool__(self) -> bool:
+        return True  # a box is not False because it is empty
+
+    def tripped(self) -> None:
+        """Do what a message can bring about: wake the owner, mark the box full, apply the policy."""
+        owner = self.owner
+        wait = owner.waiting
+        if wait is not None:
+            simple = wait.simple
+            if simple is self.name or (simple == "" and self is owner._only):
+                # The short way of `notify`: a plain wait, without a timer.
+                owner.waiting = None
+                owner._value = self.name
+                scheduler = owner._scheduler
+                scheduler.ready.append(owner)
+                if not scheduler.awake:
+                    scheduler.kick()
+            else:
+                owner.notify(self)
+        queue, limit = self.queue, self.limit
+        if self._rest is None and len(queue) < limit:
+            self.trip = self.rest_trip
+            return
+        if queue is self:
+            return
+        resting = length_hint(self._rest) if self._rest is not None else 0
+        depth = len(queue) + resting
+        if depth < limit:
+            self.trip = max(1, self.rest_trip - resting)
+        elif self.policy == "block":
+            self.full = self.attention = True
+            if depth > limit + OVERRUN:
+                raise BoxOverrun(
+                    f"one step sent over {OVERRUN} messages past the limit of {limit} of {self.owner.path}.{self.name}: "
+                    "yield between sends, so that the receiver can run"
+                )
+            if not owner.always_trips:
+                self.trip = limit + OVERRUN + 1 - resting
+            elif len(queue) < limit:
+                self._relieve()  # the owner's thread emptied it while we looked
+        else:
+            self.trip = max(1, self.rest_trip - resting)
+            if depth > limit:
+                self._overflow(depth - limit)
+
+    def _overflow(self, excess: int) -> None:
+        queue = self.queue
+        if self.policy == "error":
+            queue.pop()
+            raise BoxFull(
+                f'{self.owner.path}.{self.name} is full ({self.limit} messages) and refuses more (policy "error")'
+            )
+        drop = queue.pop if self.policy == "drop_newest" else queue.popleft
+        for _ in range(min(excess, len(queue))):
+            drop()
+            self.dropped += 1
+
+    # -- the owner's side. Component.recv does the first lines of `take` in line.
+
+    def take(self) -> Any:
+        """The oldest message. Raises IndexError when there is none."""
+        if self._rest is not None:
+            for message in self._rest:
+                self.last = message
+                self._fold()
+                break
+            else:
+                self._fold()
+                message = self._pop()
+        else:
+            message = self._pop()
+        if self.full and self.depth < self.limit:
+            self._relieve()
+        return message
+
+    def _pop(self) -> Any:
+        self.last = message = self.queue.popleft()
+        self._taken += 1
+        return message
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._rest is not None:
+            self._put_back()
+        queue = self.queue
+        if not queue or queue is self:
+            return _NOTHING
+        if len(queue) == 1:
+            batch = [queue.popleft()]
+        else:
+            batch = list(queue)
+            queue.clear()
+        self._batch = batch
+        self._rest = rest = iter(batch)
+        self._folded = 0
+        self.attention = True
+        owner = self.owner
+        owner._last = self
+        if owner._after is None:
+            owner._after = self
+        elif owner._after is not self:
+            owner._after = Both(owner._after, self)
+        return rest
+
+    def take_up_to(self, number: int) -> list[Any]:
+        """At most so many of the oldest messages."""
+        if self._rest is not None:
+            self._put_back()
+        if self.queue is self:
+            return []
+        if len(self.queue) <= number:
+            messages = list(self.queue)
+            self.queue.clear()
+        else:
+            popleft = self.queue.popleft
+            messages = [popleft() for _ in range(number)]
+        if messages:
+            self.last = messages[-1]
+            self._taken += len(messages)
+            self.owner._last = self
+            self.settle()
+        return messages
+
+    def settle(self) -> None:
+        """After a step: count what a draining loop took, and let a sender in where there is room now.
+
+        The scheduler does the first lines itself when a loop has taken everything from a box that was not full.
+        """
+        if self._rest is not None:
+            self._fold()
+        if self.full:
+            if self.depth < self.limit:
+                self._relieve()
+        elif self.waiters:
+            self._wake_one()
+
+    def _fold(self) -> None:
+        """Count what the loop has taken since the last look; let go of those messages."""
+        batch = self._batch
+        assert batch is not None
+        done = len(batch) - length_hint(self._rest)
+        if done > self._folded:
+            self._taken += done - self._folded
+            self.last = batch[done - 1]
+            batch[self._folded : done] = [None] * (done - self._folded)
+            self._folded = done
+        if done == len(batch):
+            self._batch = self._rest = None
+            self._look()
+        self.trip = 1
+
+    def _put_back(self) -> None:
+        """A loop was left early: its rest goes back to the head of the queue."""
+        self._fold()
+        if self._rest is not None:
+            self.queue.extendleft(reversed(list(self._rest)))
+            self._batch = self._rest = None
+            self._look()
+
+    def _relieve(self) -> None:
+        self.full = False
+        self.trip = 1
+        self._look()
+        if self.waiters:
+            self._wake_one()
+
+    def _wake_one(self) -> None:
+        assert self.waiters
+        self.waiters.popleft().unblock(self)
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        """Every message until end of input."""
+        while True:
+            for message in self:
+                yield message
+            try:
+                await plain_wait(self.name)
+            except Finished:
+                return
+
+    # -- the end
+
+    def close(self) -> list[Sender]:
+        """The owner has ended: what is left counts as unread; the senders that waited for room are returned."""
+        if self._rest is not None:
+            self._put_back()
+        if self.queue is not self:
+            self.unread_at_end += len(self.queue)
+        self.queue = self
+        self.closed = True
+        self.full = False
+        self.attention = True
+        waiters = list(self.waiters or ())
+        self.waiters = None
+        return waiters
+
+
+class Both:
+    """Two boxes to settle after a step."""
+
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: Inbox | Both, second: Inbox) -> None:
+        self.first, self.second = first, second
+
+    def settle(self) -> None:
+        self.first.settle()
+        self.second.settle()
+
+
+class Sink:
+    """Where an outbox leads that leads nowhere: counts what is sent, and why it went nowhere."""
+
+    __slots__ = ("count", "queue", "trip")
+    full = False
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.queue = self
+        self.trip = 1
+
+    def append(self, _message: Any) -> None:
+        self.count += 1
+
+    def __len__(self) -> int:
+        return 0
+
+    def __bool__(self) -> bool:
+        return True
+
+    def put(self, _message: Any) -> None:
+        self.count += 1
+
+    def put_many(self, messages: Iterable[Any]) -> None:
+        self.count += len(list(messages))
+
+    def tripped(self) -> None:
+        """Never called: a sink's length stays below its trip."""

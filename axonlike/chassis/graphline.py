@@ -1,0 +1,95 @@
+"""Graphline: named components and any links between them, as a component of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from axonlike.component import Component
+from axonlike.errors import WiringError, did_you_mean
+from axonlike.linkage import Kind
+
+__all__ = ["Graphline"]
+
+_ARROW = re.compile(r"->")
+
+
+class Graphline(Component):
+    """``Graphline(A=..., B=..., links="A -> B; A.error -> C")``, or Kamaelia's
+    ``linkages={("A", "outbox"): ("B", "inbox")}``.
+
+    In `links` a box that is not named is ``outbox`` before an arrow and ``inbox`` after it; ``a -> b -> c`` chains. An
+    empty box name in `linkages` means the same. "self" stands for the graphline: ``("self", "inbox")`` as a source passes in,
+    as a sink a box of "self" passes out; boxes of "self" that do not exist are made for this one graphline.
+
+    Shutdown works by itself: what comes to its control goes to every component whose control nobody linked, and
+    when all components have ended it sends ProducerFinished (or Shutdown) on its own signal.
+    """
+
+    def __init__(
+        self,
+        linkages: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+        links: str = "",
+        *,
+        name: str = "",
+        **components: Component,
+    ) -> None:
+        if name:
+            self.name = name
+        if not components:
+            raise WiringError(f"{type(self).__name__}() needs components: {type(self).__name__}(A=..., B=..., links=\"A -> B\")")
+        self.components = components
+        for key, component in components.items():
+            if isinstance(component, Component) and component.name == type(component).__name__:
+                component.name = key
+            self.add_child(component)
+        for source, sink in (*(linkages or {}).items(), *_parse(links, self.path)):
+            self._link_named(source, sink)
+
+    def start(self) -> None:
+        """Has no body: it stands as long as its components."""
+
+    def _link_named(self, source: tuple[str, str], sink: tuple[str, str]) -> None:
+        a, a_box = self._end(source, "outbox", "inbox")
+        b, b_box = self._end(sink, "inbox", "outbox")
+        if a is self and b is self:
+            raise WiringError(f"{self.path}: ('self', {a_box!r}) cannot be linked to ('self', {b_box!r})")
+        if a is self and a_box not in self._inbox_specs_:
+            self.add_inbox(a_box)
+        if b is self and b_box not in self._outbox_specs_:
+            self.add_outbox(b_box)
+        self.link((a, a_box), (b, b_box), passthrough="in" if a is self else "out" if b is self else None)
+
+    def _end(self, end: tuple[str, str], default: str, own_default: str) -> tuple[Component, str]:
+        if not (isinstance(end, tuple) and len(end) == 2):
+            raise WiringError(f"{self.path}: {end!r} is not an end of a link: write (\"NAME\", \"box\")")
+        name, box = end
+        if name == "self":
+            return self, box or own_default
+        if name not in self.components:
+            there_are = ", ".join(self.components)
+            raise WiringError(
+                f"{self.path}: no component {name!r}{did_you_mean(name, (*self.components, 'self'))} (there are: {there_are}, self)"
+            )
+        return self.components[name], box or default
+
+    def controlled(self, message: Any) -> None:
+        for child in tuple(self._children):
+            wires = child.wires() if isinstance(child, Component) else None
+            linked = wires is not None and any(link.kind is Kind.DELIVER for link in wires.to_in.get("control", ()))
+            if isinstance(child, Component) and not linked:
+                child.controlled(message)
+        self._closing = self._closing or type(message).__name__ == "Shutdown"
+
+
+def _parse(links: str, path: str) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    """The links of a text like ``a -> b.tune; b.error -> c``."""
+    for statement in filter(None, (part.strip() for part in re.split(r"[;\n]", links))):
+        ends = [end.strip() for end in _ARROW.split(statement)]
+        if len(ends) < 2 or not all(re.fullmatch(r"[\w-]+(\.[\w-]+)?", end) for end in ends):
+            raise WiringError(f'{path}: cannot read the link {statement!r}: write "a -> b" or "a.box -> b.box"')
+        pairs = [(name, box) for name, _, box in (end.partition(".") for end in ends)]
+        for index, (source, sink) in enumerate(zip(pairs, pairs[1:], strict=False)):
+            # In a chain a middle end's box is the one it takes; what it sends on is its outbox.
+            yield (source if index == 0 else (source[0], "")), sink

@@ -1,0 +1,769 @@
+"""Components: named inboxes and outboxes around a body that is a generator or a coroutine.
+
+    class Shout(Component):
+        def main(self):
+            while True:
+                yield self.wait("inbox")
+                for line in self.inbox():
+                    self.send(line.upper())
+
+All the state that the kernel needs is made in `__new__`, so a subclass with an `__init__` of its own need not call
+ours. `Inboxes` and `Outboxes` add to what the bases declare; they are read when the class is made, never edited.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from types import CodeType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from axonlike import linkage as _linkage
+from axonlike.bodies import AsyncBody
+from axonlike.box import UNBOUNDED, BoxStatistics, Inbox, Policy, Sink
+from axonlike.errors import BoxEmpty, ComponentError, Site, UsageError, WiringError
+from axonlike.linkage import Box, Kind, Linkage, Wires, merge_boxes, no_such_box
+from axonlike.messages import Crashed, ProducerFinished, Shutdown
+from axonlike.restarts import RestartLimit
+from axonlike.scheduler import NO_FEED, Part, Scheduler, SeveralFeeds, default_scheduler
+from axonlike.shutdown import State
+from axonlike.waits import PLAIN, ROOM, Join, Sleep, Wait, plain_wait
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["Component", "OnError", "Step", "step"]
+
+OnError = Literal["stop", "skip", "restart", "error"]
+_POLICIES = ("stop", "skip", "restart", "error")
+_OURS = __file__.rsplit("/", 1)[0]
+
+_NOTHING: Any = object()
+
+
+class Component(Part):
+    """A body with boxes. Subclass it and write `main`, a generator function or an ``async def``.
+
+    In `main`: `send`, `recv`, `data_ready`, `any_ready`, `inbox`; ``yield self.wait(...)``, ``yield
+    self.sleep(seconds)``, ``yield self.join()``, a bare ``yield`` ("run me again soon"), or Kamaelia's
+    ``self.pause(); yield 1``. In an ``async def`` the same with ``await``.
+
+    Nothing has to be written for the end: when all its producers have ended and its boxes are empty, `Finished` is
+    raised at the component's next wait or pause; on Shutdown its generator is closed.
+
+    on_error: what an exception in `main` does. "stop" (default) ends the whole graph; "skip" drops the message and
+    calls main() again; "restart" does so after a back-off, at most 3 times in 5 s; "error" also sends a `Crashed` on
+    the outbox "error", which the class then has.
+    """
+
+    __slots__ = ("_inbox_specs_", "_links", "_made_code", "_made_line", "_outbox_specs_", "_restarts", "_sent", "_sinks",
+                 "_wires")  # fmt: skip
+
+    Inboxes: ClassVar[Mapping[str, Any] | Iterable[str]] = {}
+    Outboxes: ClassVar[Mapping[str, Any] | Iterable[str]] = {}
+    on_error: OnError = "stop"
+
+    _class_inboxes: ClassVar[Mapping[str, Box]] = {
+        "inbox": Box("data to work on"),
+        "control": Box("ProducerFinished or Shutdown from upstream", limit=None),
+    }
+    _class_outboxes: ClassVar[Mapping[str, Box]] = {
+        "outbox": Box("results"),
+        "signal": Box("ProducerFinished or Shutdown for downstream"),
+    }
+    _takes_control: ClassVar[bool] = False
+    _compose: ClassVar[Callable[[Any, Any], Component]]  # a | b; the chassis sets it
+
+    _links: dict[str, Inbox | Sink | Door]
+    _wires: Wires | None
+    _sinks: dict[tuple[str, str], Sink] | None
+    _inbox_specs_: Mapping[str, Box]
+    _outbox_specs_: Mapping[str, Box]
+    _made_code: CodeType
+    _made_line: int
+    _sent: Any
+    _restarts: RestartLimit | None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        own_inboxes, own_outboxes = cls.__dict__.get("Inboxes", {}), cls.__dict__.get("Outboxes", {})
+        cls._class_inboxes = merge_boxes(cls._class_inboxes, own_inboxes, f"{cls.__name__}.Inboxes")
+        cls._class_outboxes = merge_boxes(cls._class_outboxes, own_outboxes, f"{cls.__name__}.Outboxes")
+        if "control" in own_inboxes:
+            cls._takes_control = True
+
+    def __new__(cls, *_args: Any, **_options: Any) -> Self:
+        self = super().__new__(cls)
+        self.name = cls.__name__
+        self.waiting = None
+        self._stands = State.NEW
+        self._value = None
+        self._body = None
+        self._feed = NO_FEED
+        self._after = None
+        self._why = None
+        self._timer = None
+        self._scheduler = None
+        self._parent = None
+        self._children = {}
+        self._inboxes = {}
+        self._data = ()
+        self._only = None
+        self._rests_on = None
+        self._last = None
+        self._pausing = False
+        self._input_ended = False
+        self._closing = False
+        self._counts = True
+        self._group = None
+        self._joined_by = None
+        self._links = {}
+        self._wires = None
+        self._sinks = None
+        self._inbox_specs_ = cls._class_inboxes
+        self._outbox_specs_ = cls._class_outboxes
+        self._sent = None
+        self._restarts = None
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename.startswith(_OURS) and frame.f_back is not None:
+            frame = frame.f_back
+        self._made_code = frame.f_code
+        self._made_line = frame.f_lineno
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path!r}: {self._state.value}>"
+
+    # -- the body
+
+    def main(self) -> Any:
+        """What the component does: a generator function, or an ``async def``."""
+        raise UsageError(f"{type(self).__name__} has no main(): write one (def main(self): ... yield self.wait())")
+
+    def start(self) -> Callable[[Any], Any] | None:
+        body = self.main()
+        if inspect.isgenerator(body):
+            self._body = body
+        elif inspect.iscoroutine(body):
+            self._body = AsyncBody(self, body)
+            self._sent = _Sent(self)
+        else:
+            raise UsageError(
+                f"main() of {self.path} returned {body!r} where it should be a generator or a coroutine: put a yield into it, "
+                "write it as `async def`, or make it a ThreadedComponent if it blocks"
+            )
+        send: Callable[[Any], Any] = self._body.send
+        return send
+
+    def close_body(self) -> bool:
+        body = self._body
+        if body is None:
+            return True
+        if isinstance(body, AsyncBody):
+            body.cancel("Shutdown")
+            return False
+        body.close()
+        return True
+
+    def abandon(self) -> str:
+        return f"given up while it {self._state.value}"
+
+    # -- messages
+
+    def send(self, message: Any, box: str = "outbox") -> Any:
+        """Deliver a message, at once and by reference, to the inbox that this outbox feeds.
+
+        An outbox without link counts it as `unlinked`. Under the policy `block` the component is not run again while
+        that inbox is full; in an ``async def``, ``await self.send(...)`` suspends right here. Raises NoSuchBox, BoxFull
+        (policy "error") and BoxOverrun (thousands past the limit in one step).
+        """
+        try:
+            inbox = self._links[box]
+        except KeyError:
+            inbox = self._open_outbox(box)
+        queue = inbox.queue
+        queue.append(message)
+        if len(queue) >= inbox.trip:
+            inbox.tripped()
+        return self._sent
+
+    def recv(self, box: str = "inbox") -> Any:
+        """Take the oldest message from an inbox. Raises BoxEmpty when there is none: look with `data_ready` first."""
+        try:
+            inbox = self._inboxes[box]
+            if inbox.attention:
+                message = inbox.take()
+            else:
+                inbox.last = message = inbox.queue.popleft()
+                inbox._taken += 1
+        except (KeyError, IndexError):
+            self.open_inbox(box)
+            raise BoxEmpty(
+                f"{self.path}: recv({box!r}) on an empty box; look with data_ready({box!r}) or `yield self.wait({box!r})` first"
+            ) from None
+        self._last = inbox
+        return message
+
+    def data_ready(self, box: str = "inbox") -> int:
+        """How many messages wait in an inbox."""
+        try:
+            inbox = self._inboxes[box]
+        except KeyError:
+            inbox = self.open_inbox(box)
+        return inbox.depth if inbox.attention else len(inbox.queue)
+
+    def any_ready(self) -> str | None:
+        """The name of an inbox (other than control) that holds a message, or None."""
+        for inbox in self._data:
+            if inbox.depth if inbox.attention else inbox.queue:
+                return inbox.name
+        return None
+
+    def inbox(self, box: str = "inbox") -> Inbox:
+        """The inbox itself. ``for m in self.inbox():`` takes what lay in it when the loop began;
+        ``async for`` takes everything until end of input."""
+        try:
+            return self._inboxes[box]
+        except KeyError:
+            return self.open_inbox(box)
+
+    # -- waiting
+
+    def pause(self) -> None:
+        """At the next bare yield, rest until a message arrives (Kamaelia's idiom).
+
+        A message that came since the last pause, or that is left in a box that was read since then, counts as
+        arrived; so reading one message a turn does not stall, and leaving one on purpose does not spin.
+        """
+        self._pausing = True
+
+    def wait(self, box: str | None = None, /, *more: str, timeout: float | None = None) -> Wait:
+        """Yield (or await) this: rest until one of the boxes holds a message. The result is its name.
+
+        Without names: any inbox but control. None after `timeout` seconds.
+        """
+        if timeout is None and not more:
+            try:
+                return PLAIN[box]
+            except KeyError:
+                return plain_wait(box or "")
+        return Wait((box, *more) if box is not None else (), timeout)
+
+    def sleep(self, seconds: float) -> Sleep:
+        """Yield (or await) this: rest for some time, whatever arrives."""
+        return Sleep(seconds)
+
+    def join(self, *components: Component) -> Join:
+        """Yield (or await) this: rest until these components (none given: all children) have ended."""
+        return Join(components)
+
+    # -- the graph
+
+    @property
+    def children(self) -> tuple[Part, ...]:
+        """The components that this one is made of, without those that have ended."""
+        return tuple(self._children)
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler in which it was activated."""
+        return self._scheduler
+
+    @property
+    def ended(self) -> bool:
+        return self._state is State.ENDED
+
+    @property
+    def made_at(self) -> Site:
+        """Where in the user's code the component was made."""
+        return Site(self._made_code.co_filename, self._made_line)
+
+    @property
+    def inbox_names(self) -> tuple[str, ...]:
+        return tuple(self._inbox_specs_)
+
+    @property
+    def outbox_names(self) -> tuple[str, ...]:
+        return tuple(self._outbox_specs_)
+
+    def add_child(self, *components: Component) -> None:
+        """Make components part of this one: they start with it (at once if it runs), bear its path and stop with it."""
+        for component in components:
+            if not isinstance(component, Component):
+                hint = f": pass an instance, {component.__name__}(...)" if isinstance(component, type) else ""
+                raise WiringError(f"{self.path}: {component!r} is not a component{hint}")
+            if component._parent is not None and component._parent is not self:
+                raise WiringError(f"{component.path} is part of {component._parent.path} already; make a second one")
+            if component is self:
+                raise WiringError(f"{self.path} cannot be a part of itself")
+            if component not in self._children:
+                _unique_name(component, {child.name for child in self._children})
+                component._parent = self
+                self._children[component] = None
+        if self._scheduler is not None and self in self._scheduler.parts:
+            self._scheduler.activate(*components)
+
+    def activate(self, scheduler: Scheduler | None = None) -> Self:
+        """Have it run in `scheduler` (this run's, or this thread's default one). Returns itself."""
+        (scheduler or self._scheduler or default_scheduler()).activate(self)
+        return self
+
+    def run(self) -> None:
+        """Activate it, and run everything that was activated; returns when all but services have ended."""
+        scheduler = self._scheduler or default_scheduler()
+        scheduler.run(self)
+
+    def stop(self, reason: str = "stop()") -> None:
+        """Shutdown for this component and its children, now (for itself: when its step is over)."""
+        if self._scheduler is not None and self in self._scheduler.parts:
+            self._scheduler.stop_part(self, reason)
+
+    def __or__(self, following: Component) -> Component:
+        """``a | b | c`` is ``Pipeline(a, b, c)``."""
+        if not isinstance(following, Component):
+            return NotImplemented
+        return Component._compose(self, following)
+
+    def link(
+        self,
+        source: tuple[Component, str],
+        sink: tuple[Component, str],
+        *,
+        passthrough: Literal["in", "out"] | None = None,
+        limit: int | Literal["unchanged"] | None = "unchanged",
+        policy: Policy | None = None,
+    ) -> Linkage:
+        """Link an outbox to an inbox, before or while they run.
+
+        A link from an inbox of this component to one of a child passes in, from an outbox of a child to one of this
+        component passes out; `passthrough` says so where the box names alone do not. `limit` and `policy` are the
+        inbox's; a link may set them while it is the only one to that inbox. Raises WiringError.
+        """
+        (a, a_box), (b, b_box) = source, sink
+        for end in (a, b):
+            if not isinstance(end, Component):
+                raise WiringError(f"{self.path}: cannot link {end!r}: it is not a component")
+        kind = self._kind_of(a, a_box, b, b_box, passthrough)
+        new = Linkage(kind, a, a_box, b, b_box)
+        sends = a.inbox_spec(a_box) if kind is Kind.PASS_IN else a.outbox_spec(a_box)
+        takes = b.outbox_spec(b_box) if kind is Kind.PASS_OUT else b.inbox_spec(b_box)
+        for end in (a, b):
+            if end.ended:
+                raise WiringError(f"{new}: {end.path} has ended")
+        _linkage.check_types(new, sends, takes)
+        if (limit != "unchanged" or policy is not None) and kind is Kind.PASS_OUT:
+            raise WiringError(f"{new}: limit and policy belong to an inbox")
+        _linkage.connect(new)
+        try:
+            if limit != "unchanged" or policy is not None:
+                self._set_limit(new, limit, policy)
+        except WiringError:
+            _linkage.disconnect(new)
+            raise
+        _relink(new)
+        return new
+
+    def unlink(self, linkage: Linkage) -> None:
+        """Take a link back; the outbox then leads nowhere. Harmless if it is gone."""
+        if _linkage.disconnect(linkage):
+            _relink(linkage)
+
+    def _kind_of(self, a: Component, a_box: str, b: Component, b_box: str, passthrough: str | None) -> Kind:
+        if passthrough == "in" or (passthrough is None and a is self and a_box not in a._outbox_specs_ and b is not self):
+            return Kind.PASS_IN
+        if passthrough == "out" or (passthrough is None and b is self and b_box not in b._inbox_specs_ and a is not self):
+            return Kind.PASS_OUT
+        return Kind.DELIVER
+
+    def _set_limit(self, new: Linkage, limit: int | Literal["unchanged"] | None, policy: Policy | None) -> None:
+        owner, box = _linkage.final_inbox(new.sink, new.sink_box)
+        if len(list(_linkage.upstream(owner, box))) > 1:
+            raise WiringError(f"{new}: limit and policy of {owner.path}.{box} cannot be set by one of several links to it")
+        inbox = owner.open_inbox(box)
+        inbox.configure(inbox.limit_or_none if limit == "unchanged" else limit, policy or inbox.policy)
+
+    def configure_inbox(self, box: str = "inbox", *, limit: int | None = 1000, policy: Policy = "block") -> Self:
+        """Set how much an inbox holds and what it does when it is full. Returns the component."""
+        inbox = self.open_inbox(box)
+        inbox.configure(limit, policy)
+        for sender, _ in set(_linkage.upstream(self, box)):
+            sender.refeed()
+        return self
+
+    # -- boxes
+
+    def inbox_spec(self, name: str) -> Box:
+        """What is said of an inbox. Raises NoSuchBox."""
+        try:
+            return self._inbox_specs_[name]
+        except KeyError:
+            raise no_such_box(self, "inbox", name, self._inbox_specs_) from None
+
+    def outbox_spec(self, name: str) -> Box:
+        """What is said of an outbox. Raises NoSuchBox."""
+        try:
+            return self._outbox_specs_[name]
+        except KeyError:
+            raise no_such_box(self, "outbox", name, self._outbox_specs_) from None
+
+    def add_inbox(self, name: str, description: str = "", **options: Any) -> str:
+        """Give this one instance another inbox; returns its name, which has a number added if it was taken."""
+        name = _free_name(name, self._inbox_specs_)
+        self._inbox_specs_ = {**self._inbox_specs_, name: Box(description, **options)}
+        return name
+
+    def add_outbox(self, name: str, description: str = "", **options: Any) -> str:
+        """Give this one instance another outbox; returns its name, which has a number added if it was taken."""
+        name = _free_name(name, self._outbox_specs_)
+        self._outbox_specs_ = {**self._outbox_specs_, name: Box(description, **options)}
+        return name
+
+    def remove_inbox(self, name: str) -> None:
+        """Take away an inbox that `add_inbox` gave; links to it are cut, what it held counts as unread."""
+        self.inbox_spec(name)
+        for linkage in tuple(self.wires().to_in.get(name, ())):
+            self.unlink(linkage)
+        self._inbox_specs_ = {n: spec for n, spec in self._inbox_specs_.items() if n != name}
+        inbox = self._inboxes.pop(name, None)
+        if inbox is not None:
+            for waiter in inbox.close():
+                waiter.unblock(inbox)
+            self._data = tuple(box for box in self._data if box is not inbox)
+            self._only = self._data[0] if len(self._data) == 1 else None
+
+    def remove_outbox(self, name: str) -> None:
+        """Take away an outbox that `add_outbox` gave; its link is cut."""
+        self.outbox_spec(name)
+        linkage = self.wires().from_out.get(name)
+        if linkage is not None:
+            self.unlink(linkage)
+        self._outbox_specs_ = {n: spec for n, spec in self._outbox_specs_.items() if n != name}
+        self._links.pop(name, None)
+
+    def statistics(self) -> tuple[BoxStatistics, ...]:
+        """All inboxes that have been used."""
+        return tuple(inbox.statistics() for inbox in self._inboxes.values())
+
+    def lost_at_sending(self) -> dict[str, dict[str, int]]:
+        """What was sent to nobody: {"unlinked": {outbox: count}, "to_ended": {outbox: count}}."""
+        lost: dict[str, dict[str, int]] = {"unlinked": {}, "to_ended": {}}
+        for (why, box), sink in (self._sinks or {}).items():
+            if sink.count:
+                lost[why][box] = sink.count
+        return lost
+
+    def open_inbox(self, name: str) -> Inbox:
+        inbox = self._inboxes.get(name)
+        if inbox is None:
+            spec = self.inbox_spec(name)
+            inbox = Inbox(self, name, spec.limit, spec.policy)
+            inbox.closed = self._state is State.ENDED
+            self._inboxes[name] = inbox
+            if name != "control" or self._takes_control:
+                self._data = (*self._data, inbox)
+                self._only = inbox if len(self._data) == 1 else None
+        return inbox
+
+    def _open_outbox(self, name: str) -> Inbox | Sink | Door:
+        """First use of an outbox that is not linked."""
+        self.outbox_spec(name)
+        return self._lead_nowhere(name, "unlinked")
+
+    def _lead_nowhere(self, name: str, why: str) -> Sink:
+        if self._sinks is None:
+            self._sinks = {}
+        sink = self._links[name] = self._sinks.setdefault((why, name), Sink())
+        return sink
+
+    def wires(self) -> Wires:
+        """The component's links, by box."""
+        if self._wires is None:
+            self._wires = Wires()
+        return self._wires
+
+    def _target(self, box: str) -> Inbox | Door:
+        """What links to an inbox lead to."""
+        if box == "control" and not self._takes_control:
+            return Door(self)
+        return self.open_inbox(box)
+
+    def resolve_outbox(self, box: str) -> None:
+        """Find anew where this outbox leads."""
+        old = self._links.get(box)
+        end = _linkage.destination(self, box)
+        if end is None:
+            if old is not None and not isinstance(old, Sink):
+                self._lead_nowhere(box, "unlinked")
+        elif end[0].ended:
+            self._lead_nowhere(box, "to_ended")
+        elif not (isinstance(old, Door) and old.owner is end[0]):
+            self._links[box] = end[0]._target(end[1])
+        new = self._links.get(box)
+        if old is new:
+            return
+        if isinstance(old, Inbox) and old.feeders is not None:
+            left = old.feeders.get(self, 0) - 1
+            if left > 0:
+                old.feeders[self] = left
+            else:
+                old.feeders.pop(self, None)
+        if isinstance(new, Inbox):
+            if new.feeders is None:
+                new.feeders = {}
+            new.feeders[self] = new.feeders.get(self, 0) + 1
+        self.refeed()
+
+    def refeed(self) -> None:
+        """Note anew which boxes can hold this component back."""
+        if self._closing:
+            return
+        feeds = {
+            link: None
+            for link in self._links.values()
+            if isinstance(link, Inbox) and link.policy == "block" and link.limit != UNBOUNDED
+        }
+        self._feed = next(iter(feeds)) if len(feeds) == 1 else SeveralFeeds(tuple(feeds)) if feeds else NO_FEED
+
+    def consumers(self) -> Iterable[Component]:
+        for link in self._links.values():
+            if isinstance(link, Inbox) and isinstance(link.owner, Component):
+                yield link.owner
+
+    def has_producers(self) -> bool:
+        return any(inbox.feeders for inbox in self._data)
+
+    # -- ends and errors
+
+    def controlled(self, message: Any) -> None:
+        """ProducerFinished or Shutdown has come to the control box."""
+        scheduler = self._scheduler
+        if scheduler is None or self._state is State.ENDED:
+            return
+        if isinstance(message, Shutdown):
+            scheduler.stop_part(self, message.reason or "Shutdown")
+        else:
+            scheduler.input_ended(self)
+
+    def unlink_all(self, shut_down: bool) -> None:
+        signal = self._links.get("signal")
+        consumers: dict[Component, None] = {}
+        for box, link in list(self._links.items()):
+            if not isinstance(link, Inbox):
+                continue
+            if link.feeders is not None:
+                link.feeders.pop(self, None)
+            owner = link.owner
+            if isinstance(owner, Component) and link in owner._data:
+                consumers[owner] = None
+        if isinstance(signal, Inbox | Door) and not (isinstance(signal, Inbox) and signal.closed):
+            signal.put(Shutdown(self.path) if shut_down else ProducerFinished(self.path))
+        scheduler = self._scheduler
+        for inbox in self._inboxes.values():
+            for waiter in inbox.close():
+                waiter.unblock(inbox)
+        for box in self._inboxes if self._wires is None else {**self._inboxes, **self._wires.to_in}:
+            for sender, outbox in set(_linkage.upstream(self, box)):
+                if not sender.ended:
+                    sender.resolve_outbox(outbox)
+                    sender.consumer_ended(outbox)
+        if scheduler is not None:
+            for consumer in consumers:
+                if not consumer.has_producers():
+                    scheduler.input_ended(consumer)
+        if self._wires is not None:
+            for linkage in tuple(self._wires.all()):
+                if linkage.kind is Kind.PASS_OUT and linkage.source is self:
+                    _linkage.disconnect(linkage)
+
+    def consumer_ended(self, outbox: str) -> None:
+        """The receiver of one of its outboxes has ended: when all of them have, nobody needs this component."""
+        if outbox == "signal" or self._scheduler is None:
+            return
+        data = [link for box, link in self._links.items() if box != "signal"]
+        gone = self._sinks or {}
+        if data and all(isinstance(link, Sink) and gone.get(("to_ended", box)) is link
+                        for box, link in self._links.items() if box != "signal" and not self._is_unlinked(box)):  # fmt: skip
+            self._scheduler.stop_part(self, "all receivers have ended")
+
+    def _is_unlinked(self, box: str) -> bool:
+        return (self._sinks or {}).get(("unlinked", box)) is self._links[box]
+
+    def failed(self, error: BaseException) -> bool:
+        policy = self.on_error
+        if policy not in _POLICIES:
+            raise UsageError(f"{self.path}: on_error is {policy!r}; there are: {', '.join(_POLICIES)}") from error
+        if policy == "stop" or not isinstance(error, Exception):
+            return False
+        scheduler = self._scheduler
+        assert scheduler is not None
+        if policy == "restart":
+            if self._restarts is None:
+                self._restarts = RestartLimit()
+            delay_s = self._restarts.next_delay_s(scheduler.time())
+            if delay_s is None:
+                return False
+        else:
+            delay_s = 0.0
+            if self._last is None or self._last.taken == (self._restarts.seen if self._restarts else -1):
+                # It failed again without having taken a message: calling main() again would only spin.
+                return False
+            self._restarts = self._restarts or RestartLimit()
+            self._restarts.seen = self._last.taken
+        described = self.describe_failure(error)
+        scheduler.log_failure(described)
+        if policy == "error":
+            last = self._last
+            number, value = (last.taken, last.last_taken) if last is not None else (0, None)
+            self.send(Crashed(self.path, error, last.name if last else "", number, value), "error")
+        scheduler.restart(self, delay_s)
+        return True
+
+    def describe_failure(self, error: BaseException) -> BaseException:
+        if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
+            if str(error) in ("generator raised StopIteration", "coroutine raised StopIteration"):
+                error = error.__cause__  # PEP 479 wrapped what the body raised
+        last = self._last
+        box = source = ""
+        number, value = 0, None
+        if last is not None and last.taken:
+            box, number, value = last.name, last.taken, last.last_taken
+            source = ", ".join(sorted({f"{sender.name}.{outbox}" for sender, outbox in _linkage.upstream(self, box)}))
+        return ComponentError(
+            self.path, error, made_at=self.made_at, box=box, source=source, number=number, value=value,
+            policy=self.on_error,
+        )  # fmt: skip
+
+
+class Door:
+    """What links to a control box lead to: the kernel takes ProducerFinished and Shutdown before the box."""
+
+    __slots__ = ("owner", "queue", "trip")
+    full = False
+
+    def __init__(self, owner: Component) -> None:
+        self.owner = owner
+        self.queue = self
+        self.trip = 1
+
+    def append(self, message: Any) -> None:
+        if message is ProducerFinished or message is Shutdown:
+            message = message()  # Kamaelia's programs send the class now and then
+        if isinstance(message, ProducerFinished | Shutdown):
+            self.owner.controlled(message)
+        else:
+            self.owner.open_inbox("control").put(message)
+
+    put = append
+
+    def __len__(self) -> int:
+        return 0
+
+    def __bool__(self) -> bool:
+        return True
+
+    def tripped(self) -> None:
+        """Never called: a door's length stays below its trip."""
+
+
+class _Sent:
+    """What `send` returns in an ``async def``: awaiting it suspends while a box that the component feeds is full."""
+
+    __slots__ = ("_component",)
+
+    def __init__(self, component: Component) -> None:
+        self._component = component
+
+    def __await__(self) -> Iterator[Any]:
+        return self._until_room() if self._component._feed.full else _AT_ONCE
+
+    def _until_room(self) -> Generator[Any, Any, None]:
+        while self._component._feed.full:
+            yield ROOM
+
+
+_AT_ONCE: Iterator[Any] = iter(())
+
+
+class Step(Component):
+    """A function called for each message; what `step` makes.
+
+    It returns the message to send on, None for nothing, or an iterator (an object with ``__next__``, never a list or a
+    str), which is pulled one item at a time, and only while there is room downstream.
+    """
+
+    Outboxes: ClassVar[Mapping[str, Any]] = {"error": "Crashed, under on_error=\"error\""}
+
+    def __init__(self, function: Callable[[Any], Any], *, name: str = "", on_error: OnError = "stop") -> None:
+        if not callable(function):
+            raise UsageError(f"step() takes a function, not {function!r}")
+        self.function = function
+        self.name = name or getattr(function, "__name__", type(function).__name__).replace("<lambda>", "step")
+        self.on_error = on_error
+
+    def main(self) -> Generator[Any, Any, None]:
+        function, send, inbox = self.function, self.send, self.inbox()
+        while True:
+            yield self.wait("inbox")
+            for message in inbox:
+                result = function(message)
+                if result is None:
+                    continue
+                if hasattr(result, "__next__"):
+                    yield from self._pull(result)
+                else:
+                    send(result)
+
+    def _pull(self, items: Iterator[Any]) -> Generator[Any, Any, None]:
+        try:
+            for item in items:
+                self.send(item)
+                while self._feed.full:
+                    yield
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+
+
+class _StepFactory:
+    """``step`` itself: a decorator, and a function that makes one component a call."""
+
+    def __call__(self, function: Callable[[Any], Any] | None = None, *, on_error: OnError = "stop", name: str = "") -> Any:
+        """Make a component of a function. As ``@step`` the name stands for one component; ``step(f)`` makes another."""
+        if function is None:
+            return lambda f: Step(f, name=name, on_error=on_error)
+        return Step(function, name=name, on_error=on_error)
+
+
+step = _StepFactory()
+
+
+def _free_name(name: str, taken: Iterable[str]) -> str:
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name}-{number}" in taken:
+        number += 1
+    return f"{name}-{number}"
+
+
+def _unique_name(component: Component, taken: set[str]) -> None:
+    component.name = _free_name(component.name, taken)
+
+
+def _relink(linkage: Linkage) -> None:
+    """Resolve anew whatever lies upstream of a link that came or went, and move what waited in between."""
+    if linkage.kind is Kind.PASS_IN:
+        senders = list(_linkage.upstream(linkage.source, linkage.source_box))
+        waiting = linkage.source._inboxes.get(linkage.source_box)
+        owner, box = _linkage.final_inbox(linkage.source, linkage.source_box)
+        if waiting is not None and waiting.depth and owner is not linkage.source:
+            _linkage.move_messages(waiting, owner.open_inbox(box))
+    else:
+        senders = list(_linkage.leaf_outboxes(linkage.source, linkage.source_box))
+    for sender, outbox in senders:
+        sender.resolve_outbox(outbox)
+        scheduler = sender._scheduler
+        if scheduler is not None and sender in scheduler.parts:
+            scheduler.rewired(sender)

@@ -1,0 +1,3 @@
+"""Components: devices."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Components: file."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Components: net."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Components: util."""
+
+__all__: list[str] = []

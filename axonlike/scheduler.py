@@ -1,0 +1,1410 @@
+"""The scheduler: gives each ready component its turn, in order, inside an asyncio event loop.
+
+Theory of operation
+-------------------
+A component that can run stands in one deque. A *slice* (a callback of the event loop) takes components from its left
+end and runs each for one step, from one ``yield`` to the next, for at most a millisecond; then the loop gets its turn
+for sockets and timers. When the deque is empty nothing is scheduled: the loop sleeps in its selector until a socket,
+a timer or a thread has something, and an idle program costs nothing.
+
+A component is in exactly one `State`. It is in the deque if and only if it is READY (one that was stopped while it
+stood there is passed over). Everything that makes a component ready goes through `_make_ready`.
+
+Invariants
+1. Only the scheduler's own thread touches the deque, boxes and states. Others post with `call_from_thread`.
+2. A component runs only while none of the `block` boxes that it feeds is full; it is looked at before each step.
+3. Nobody is forgotten: whoever leaves READY is woken by a box (`Inbox.tripped`), a box's room, a timer, a future, a
+   thread or the end of another component; each of these is recorded before the step that needs it is over.
+4. When nothing is ready, no timer runs and nothing outside (thread, socket, future, handle) can bring anything, the
+   components that wait get end of input; if blocked ones remain, that is a `Deadlock`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from operator import length_hint
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from axonlike.box import Inbox
+from axonlike.errors import (
+    AxonlikeError,
+    BadYield,
+    Deadlock,
+    Finished,
+    NameNotProvided,
+    NoSuchBox,
+    Stopped,
+    UsageError,
+    WiringError,
+    did_you_mean,
+)
+from axonlike.instruments import Watchdog
+from axonlike.shutdown import REACTION, Ending, Reaction, State, strongly_connected
+from axonlike.timers import Timer, TimerQueue
+from axonlike.waits import PAUSE, Foreign, Join, Room, Sleep, Wait
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["Part", "Scheduler", "default_scheduler", "run", "run_async"]
+
+log = logging.getLogger("axonlike")
+
+SLICE_S = 0.001
+_LONGEST_STRIDE = 64
+_READY, _WAITING, _BLOCKED, _ENDED = State.READY, State.WAITING, State.BLOCKED, State.ENDED
+
+
+class SeveralFeeds:
+    """Stands for several bounded boxes that one part feeds."""
+
+    __slots__ = ("inboxes",)
+
+    def __init__(self, inboxes: tuple[Inbox, ...]) -> None:
+        self.inboxes = inboxes
+
+    @property
+    def full(self) -> Inbox | None:
+        """The first of them that is full."""
+        for inbox in self.inboxes:
+            if inbox.full:
+                return inbox
+        return None
+
+
+class _Nobody:
+    """The owner of the box that is never full."""
+
+    path = "nobody"
+    waiting = _after = _last = _only = _value = _scheduler = None
+    _input_ended = always_trips = False
+
+    def notify(self, inbox: Inbox) -> None:
+        """Nothing is ever sent to it."""
+
+
+# An Inbox like all the others, so that the scheduler's look at `part._feed.full` meets one type.
+NO_FEED = Inbox(_Nobody(), "none")
+
+
+class Part:
+    """Anything with a body and a name: what the scheduler knows of a component.
+
+    `Component` builds boxes and links on it. Underscored attributes belong to the kernel.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_after",
+        "_body",
+        "_children",
+        "_closing",
+        "_counts",
+        "_data",
+        "_feed",
+        "_group",
+        "_inboxes",
+        "_input_ended",
+        "_joined_by",
+        "_last",
+        "_only",
+        "_parent",
+        "_pausing",
+        "_rests_on",
+        "_resume",
+        "_scheduler",
+        "_stands",
+        "_timer",
+        "_value",
+        "_why",
+        "name",
+        "waiting",
+    )
+
+    service: ClassVar[bool] = False
+    """True for what serves others and never ends by itself: `run()` does not wait for it."""
+
+    always_trips: ClassVar[bool] = False
+    """True where the owner of the inboxes is another thread (see box.py)."""
+
+    name: str
+    waiting: Wait | None
+    """What it waits for in its boxes; None in every other state."""
+    _stands: State
+    _resume: Callable[[Any], Any]
+    _value: Any
+    _body: Any
+    _feed: Inbox | SeveralFeeds
+    """The bounded box that it feeds; before each step `_feed.full` is looked at."""
+    _rests_on: Inbox | None
+    """The empty box that it waits for while it still stands in the deque (see `_run_ready`)."""
+    _after: Any
+    _why: Any
+    _timer: Timer | None
+    _scheduler: Scheduler | None
+    _parent: Part | None
+    _children: dict[Part, None]
+    _inboxes: dict[str, Inbox]
+    _data: tuple[Inbox, ...]
+    _only: Inbox | None
+    _last: Inbox | None
+    _pausing: bool
+    _input_ended: bool
+    _closing: bool
+    _counts: bool
+    _group: _Cycle | None
+    _joined_by: list[Part] | None
+
+    @property
+    def _state(self) -> State:
+        # Waiting and waking happen once a message: they set `waiting` alone.
+        return _WAITING if self.waiting is not None else self._stands
+
+    @_state.setter
+    def _state(self, state: State) -> None:
+        self._stands = state
+
+    # -- what the scheduler asks of a part; `Component` and its kinds fill these in
+
+    @property
+    def path(self) -> str:
+        """Where the part stands: the names from the outermost chassis to itself, joined by "/"."""
+        names = [self.name]
+        parent = self._parent
+        while parent is not None:
+            names.append(parent.name)
+            parent = parent._parent
+        return "/".join(reversed(names))
+
+    def provide(self, scheduler: Scheduler) -> None:
+        """Phase one of starting: register the names that this part provides."""
+
+    def resolve(self, scheduler: Scheduler) -> None:
+        """Phase two of starting: look up the names that this part needs."""
+
+    def start(self) -> Callable[[Any], Any] | None:
+        """Phase three: make the body; returns what runs one step, or None for a part without steps."""
+        return None
+
+    def close_body(self) -> bool:
+        """Shutdown: end the body. True if it has ended, False if it will say so later (`Scheduler.part_ended`)."""
+        return True
+
+    def abandon(self) -> str:
+        """The deadline has passed: give the body up; returns what was left running, for the report."""
+        return "did not stop"
+
+    def notice_end_of_input(self) -> None:
+        """End of input for a body that runs outside the scheduler."""
+
+    def unlink_all(self, shut_down: bool) -> None:
+        """The part has ended: close its boxes and tell those it fed."""
+
+    def open_inbox(self, name: str) -> Inbox:
+        """The inbox of that name, made if need be. Raises NoSuchBox."""
+        raise NoSuchBox(f"{self.path} has no inbox {name!r}")
+
+    def consumers(self) -> Iterable[Part]:
+        """The parts that its outboxes feed."""
+        return ()
+
+    def has_producers(self) -> bool:
+        """True while somebody who may still send is linked to one of its data inboxes."""
+        return False
+
+    def child_ended(self, child: Part) -> None:
+        """One of its children has ended."""
+
+    def child_failed(self, child: Part, error: BaseException) -> bool:
+        """One of its children failed: True if that was dealt with, and need not end the run."""
+        return False
+
+    def failed(self, error: BaseException) -> bool:
+        """Its own body raised `error`: apply its error policy; True if that was dealt with."""
+        return False
+
+    def describe_failure(self, error: BaseException) -> BaseException:
+        """The error as `run()` raises it."""
+        return error
+
+    # -- waking
+
+    def notify(self, inbox: Inbox) -> None:
+        """A message has come into `inbox` while this part waits."""
+        wait = self.waiting
+        assert wait is not None
+        boxes = wait.boxes
+        if inbox.name not in boxes if boxes else inbox not in self._data:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.waiting = None
+        self._value = inbox.name
+        scheduler = self._scheduler
+        assert scheduler is not None
+        scheduler.ready.append(self)
+        if not scheduler.awake:
+            scheduler.kick()
+
+    def unblock(self, inbox: Inbox) -> None:
+        """There is room in `inbox`, for which this part waited. Whether there still is, is looked at before its step."""
+        self._state = _READY
+        # When its step is over (or it finds no room after all) the next in line is let in.
+        self._after = inbox
+        scheduler = self._scheduler
+        assert scheduler is not None
+        scheduler.ready.append(self)
+        if not scheduler.awake:
+            scheduler.kick()
+
+
+
+def _gone(_value: Any) -> Any:
+    """What an ended part's `_resume` is: it may still stand in the deque once."""
+    raise StopIteration
+
+
+_LEAVE = object()
+"""What a stopping part's step returns while its thread or task has yet to end."""
+
+
+class _StopAfterStep:
+    """A part that stops itself does so when its step is over."""
+
+    __slots__ = ("before", "part", "reason")
+
+    def __init__(self, part: Part, reason: str, before: Any) -> None:
+        self.part, self.reason, self.before = part, reason, before
+
+    def settle(self) -> None:
+        if self.before is not None:
+            self.before.settle()
+        scheduler = self.part._scheduler
+        if scheduler is not None:
+            scheduler.stop_part(self.part, self.reason)
+
+
+class _Cycle:
+    """Parts that feed each other in a circle, which therefore never see each other end."""
+
+    __slots__ = ("members",)
+
+    def __init__(self, members: set[Part]) -> None:
+        self.members = members
+
+    def is_over(self) -> bool:
+        """True when nothing can come from outside and every member waits on empty boxes, without a timer."""
+        for member in self.members:
+            if member._state is not _WAITING or member._timer is not None:
+                return False
+            for inbox in member._data:
+                if inbox.depth or any(feeder not in self.members for feeder in inbox.feeders or ()):
+                    return False
+        return True
+
+
+class _Shuffled(deque[Part]):
+    """The ready queue of a test run that must not depend on order: takes from a random place."""
+
+    def __init__(self, seed: str) -> None:
+        super().__init__()
+        self._random = random.Random(seed)
+
+    def popleft(self) -> Part:
+        self.rotate(-self._random.randrange(len(self)))
+        return super().popleft()
+
+
+_local = threading.local()
+
+
+def default_scheduler() -> Scheduler:
+    """The scheduler of the run that this code is part of, else this thread's own (made on demand, for one run)."""
+    scheduler: Scheduler | None = getattr(_local, "running", None) or getattr(_local, "waiting", None)
+    if scheduler is None:
+        scheduler = _local.waiting = Scheduler()
+    return scheduler
+
+
+@contextlib.contextmanager
+def running_in_this_thread(scheduler: Scheduler) -> Iterator[None]:
+    """While the block runs, `default_scheduler()` in this thread is `scheduler`."""
+    before = getattr(_local, "running", None)
+    _local.running = scheduler
+    if getattr(_local, "waiting", None) is scheduler:
+        _local.waiting = None
+    try:
+        yield
+    finally:
+        _local.running = before
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """A uvloop if it is installed (the extra "fast"), else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+class Scheduler:
+    """Runs parts until all that is not a service has ended.
+
+    stop_deadline_s: how long an orderly stop may take before what is left is abandoned and named.
+    watchdog_s: how long one step may hold the scheduler before it is named in the log (None: no watchdog).
+    loop_factory: makes the event loop for `run()`; the testing kit hands in one that runs in virtual time.
+    shuffle: a seed; ready parts then run in random order (for tests; also by the variable AXONLIKE_SHUFFLE).
+
+    ``with Scheduler() as s:`` runs it in a thread of its own, ``async with`` in the running loop; both stop it at the
+    end of the block and raise what went wrong in it. A scheduler runs once.
+    """
+
+    def __init__(
+        self,
+        *,
+        stop_deadline_s: float = 5.0,
+        watchdog_s: float | None = 1.0,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+        shuffle: str | None = None,
+    ) -> None:
+        self.stop_deadline_s = stop_deadline_s
+        self.watchdog_s = watchdog_s
+        self._loop_factory = loop_factory or _new_loop
+        shuffle = shuffle if shuffle is not None else os.environ.get("AXONLIKE_SHUFFLE")
+        self.ready: deque[Part] = _Shuffled(shuffle) if shuffle else deque()
+        self.awake = True  # a slice is scheduled or runs; also before the start, when nothing has to be kicked
+        self.current: Part | None = None
+        self.parts: dict[Part, None] = {}
+        self.slices = 0
+        self.thread_id: int | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.state = "new"  # new, running, stopping, ended
+        self._pending: dict[Part, None] = {}
+        self._names: dict[str, dict[str, Part]] = {}
+        self._busy = 0
+        self._outside: dict[object, tuple[str, Callable[[], bool]]] = {}
+        self._errors: list[BaseException] = []
+        self._cycles: list[_Cycle] = []
+        self._timers = TimerQueue()
+        self._armed: asyncio.TimerHandle | None = None
+        self._armed_s = 0.0
+        self._deadline: Timer | None = None
+        self._done: asyncio.Future[None] | None = None
+        self._watchdog: Watchdog | None = None
+        self._thread: threading.Thread | None = None
+        self._background_error: BaseException | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._interrupted_by = ""
+
+    def __repr__(self) -> str:
+        return f"<Scheduler {self.state}: {len(self.parts) + len(self._pending)} parts, {len(self.ready)} ready>"
+
+    # -- for everybody
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("running", "stopping")
+
+    @property
+    def running_path(self) -> str | None:
+        """The path of the part whose step runs now (read by the watchdog from its thread)."""
+        current = self.current
+        return None if current is None else current.path
+
+    def time(self) -> float:
+        """Seconds on the clock that timers go by."""
+        return self.loop.time() if self.loop is not None else time.monotonic()
+
+    def activate(self, *parts: Part) -> None:
+        """Have these parts run: from the start of `run()`, or at once when it runs already.
+
+        Activating twice is harmless. Raises WiringError if a name they need is not provided, UsageError for what is
+        not a component or has ended.
+        """
+        new: dict[Part, None] = {}
+        for part in parts:
+            if isinstance(part, type):
+                raise UsageError(f"{part.__name__} is a class: activate an instance, {part.__name__}(...)")
+            if not isinstance(part, Part):
+                raise UsageError(f"{part!r} is not a component and cannot be activated")
+            if part._state is _ENDED:
+                raise UsageError(f"{part.path} has ended and cannot run again: make a new one")
+            if part._scheduler not in (None, self):
+                raise UsageError(f"{part.path} belongs to another scheduler")
+            if part in self.parts or part in self._pending:
+                continue
+            new[part] = None
+        if self.state == "ended":
+            raise UsageError("this scheduler's run has ended: use a new one")
+        if self.running:
+            self._admit(new)
+        else:
+            for part in new:
+                part._scheduler = self
+            self._pending.update(new)
+
+    def run(self, *parts: Part) -> None:
+        """Run until everything but services has ended.
+
+        Raises ComponentError (an ExceptionGroup for several) when a component failed. Ctrl-C, SIGTERM and SIGHUP
+        stop in order and raise SystemExit(130, 143, 129); a second Ctrl-C stops at once.
+        """
+        self._check_new()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            raise UsageError("an event loop runs in this thread already (Jupyter?): use `await run_async(...)`")
+        with _Signals(self) as signals:
+            self.activate(*parts)
+            self._run_own_loop()
+        signals.exit_if_signalled(self._errors)
+        self._raise_errors()
+
+    async def run_async(self, *parts: Part) -> None:
+        """As `run`, inside the event loop that runs. Cancelling it stops the parts in order. Leaves signals alone."""
+        self._check_new()
+        self.activate(*parts)
+        loop = asyncio.get_running_loop()
+        with self._attached(loop):
+            try:
+                await self._start(loop)
+            except asyncio.CancelledError:
+                self.stop("cancelled")
+                if self._done is not None:
+                    await self._done
+                raise
+        self._raise_errors()
+
+    def stop(self, reason: str = "stop()") -> None:
+        """End all parts in order, the last activated first. Only from the scheduler's own thread."""
+        if self.state != "running":
+            return
+        self.state = "stopping"
+        self._deadline = self.call_at(self.time() + self.stop_deadline_s, self._deadline_passed)
+        for part in tuple(self.parts):
+            if part._parent is None:
+                self.stop_part(part, reason)
+        if not self.parts:
+            self._finish()
+
+    def call_from_thread(self, action: Callable[[], object]) -> bool:
+        """Have `action` called in the scheduler's thread. False if the scheduler has ended."""
+        loop = self.loop
+        if loop is None:
+            return False
+        try:
+            loop.call_soon_threadsafe(action)
+        except RuntimeError:  # the loop has closed since
+            return False
+        return True
+
+    # -- with, async with, and a thread of its own
+
+    def start_in_thread(self, *parts: Part) -> None:
+        """Run in a new thread; returns when the parts have been started. Raises what starting them raised."""
+        self._check_new()
+        self.activate(*parts)
+        started = threading.Event()
+
+        def background() -> None:
+            try:
+                self._run_own_loop(started.set)
+                self._raise_errors()
+            except BaseException as exc:
+                self._background_error = exc
+            finally:
+                started.set()
+
+        self.hold(self, "the block that uses it")
+        self._thread = threading.Thread(target=background, name="axonlike-scheduler", daemon=True)
+        self._thread.start()
+        started.wait()
+        if self._background_error is not None and not self._thread.is_alive():
+            self.join()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the thread of `start_in_thread` to end, and raise what went wrong in it. False on time-out."""
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            return False
+        error, self._background_error = self._background_error, None
+        if error is not None:
+            raise error
+        return True
+
+    def __enter__(self) -> Self:
+        self.start_in_thread()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.call_from_thread(lambda: self.stop("end of the with block"))
+        self.join()
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        started = loop.create_future()
+
+        async def inside() -> None:
+            with self._attached(loop):
+                done = self._start(loop)
+                started.set_result(None)
+                await done
+
+        self._check_new()
+        self.hold(self, "the block that uses it")
+        self._task = asyncio.create_task(inside(), name="axonlike-scheduler")
+        await asyncio.wait((started, self._task), return_when=asyncio.FIRST_COMPLETED)
+        if self._task.done():
+            await self._task
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.stop("end of the async with block")
+        assert self._task is not None
+        await self._task
+        self._raise_errors()
+
+    # -- for parts: names, time, the world outside, ends
+
+    def provide(self, kind: str, name: str, part: Part) -> None:
+        """Register `part` under a name of its kind ("backplane", ...). Raises WiringError when the name is taken."""
+        named = self._names.setdefault(kind, {})
+        if named.setdefault(name, part) is not part:
+            raise WiringError(f"there are two of {kind} {name!r}: {named[name].path} and {part.path}; give one another name")
+
+    def withdraw(self, kind: str, name: str, part: Part) -> None:
+        """Take a name back, if it is this part's."""
+        named = self._names.get(kind, {})
+        if named.get(name) is part:
+            del named[name]
+
+    def lookup(self, kind: str, name: str, wanted_by: Part) -> Part:
+        """The part of that name. Raises NameNotProvided, with the names that there are."""
+        named = self._names.get(kind, {})
+        try:
+            return named[name]
+        except KeyError:
+            there_are = ", ".join(map(repr, sorted(named))) or "none"
+            raise NameNotProvided(
+                f"{wanted_by.path}: no {kind} {name!r}{did_you_mean(name, named)} (there are: {there_are})"
+            ) from None
+
+    def call_at(self, when_s: float, action: Callable[[], None]) -> Timer:
+        """Have `action` called at a time on `time()`'s clock."""
+        timer = self._timers.add(when_s, action)
+        if self._armed is None or when_s < self._armed_s:
+            self._arm(when_s)
+        return timer
+
+    def hold(self, key: object, why: str, idle: Callable[[], bool] = lambda: False) -> None:
+        """Something outside (a thread, a socket, a future, a handle) may bring messages until `release(key)`.
+
+        `idle` tells whether it cannot at this moment: a thread that itself waits for messages.
+        """
+        self._outside[key] = (why, idle)
+
+    def release(self, key: object) -> None:
+        """The counterpart of `hold`; harmless if it was not held."""
+        if self._outside.pop(key, None) is not None and not self.awake:
+            self.kick()
+
+    @property
+    def held_by(self) -> tuple[str, ...]:
+        """What outside can bring messages now."""
+        return tuple(why for why, idle in self._outside.values() if not idle())
+
+    def kick(self) -> None:
+        """Schedule a slice, if none is."""
+        if not self.awake and self.loop is not None:
+            self.awake = True
+            self.loop.call_soon(self._slice)
+
+    def make_ready(self, part: Part, value: Any = None) -> None:
+        """Give a part that waits its turn; `value` is what its yield returns."""
+        if part._timer is not None:
+            part._timer.cancel()
+            part._timer = None
+        part.waiting = None
+        part._state = _READY
+        part._value = value
+        self.ready.append(part)
+        if not self.awake:
+            self.kick()
+
+    def input_ended(self, part: Part) -> None:
+        """End of input for a part (see `shutdown.REACTION`)."""
+        part._input_ended = True
+        for inbox in part._data:
+            inbox.attention = True
+        reaction = REACTION[part._state, Ending.FINISHED]
+        if reaction is Reaction.THROW and self._waits_on_empty_boxes(part):
+            self.throw(part, Finished())
+        elif reaction is Reaction.CHILDREN:
+            for child in tuple(part._children):
+                if not child.has_producers():
+                    self.input_ended(child)
+        elif part._state is State.OUTSIDE:
+            part.notice_end_of_input()
+
+    def throw(self, part: Part, exc: BaseException, *, at_once: bool = False) -> None:
+        """Raise `exc` at the yield where the part stands, at its next turn (`at_once`: full boxes do not delay it)."""
+        body, feed = part._body, part._feed
+
+        def resume(_value: Any) -> Any:
+            part._resume = body.send
+            if at_once:
+                part._feed = feed
+            return body.throw(exc)
+
+        part._resume = resume
+        part._rests_on = None
+        if at_once:
+            part._feed = NO_FEED
+        if part._state is not _READY:
+            self._leave_waiters(part)
+            self.make_ready(part)
+
+    def stop_part(self, part: Part, reason: str = "stop()") -> None:
+        """Shutdown for one part and its children (see `shutdown.REACTION`)."""
+        if part is self.current:
+            part._after = _StopAfterStep(part, reason, part._after)
+            return
+        reaction = REACTION[part._state, Ending.SHUTDOWN]
+        if reaction is Reaction.NOTHING or part._closing:
+            return
+        if part in self._pending:
+            del self._pending[part]
+        part._closing = True
+        if reaction is Reaction.CANCEL and part._state is State.FOREIGN:
+            part._body.cancel(reason)
+        elif reaction is not Reaction.CHILDREN:
+            self._leave_waiters(part)
+            part._feed = NO_FEED
+            part._resume = lambda _value: self._close_step(part)
+            self._to_the_front(part)
+        # Children come after, so that they stand before their parent: what started last is closed first.
+        for child in tuple(part._children):
+            self.stop_part(child, reason)
+        self.hollow_part_may_end(part)
+
+    def _to_the_front(self, part: Part) -> None:
+        part._rests_on = None
+        if part._timer is not None:
+            part._timer.cancel()
+            part._timer = None
+        part.waiting = None
+        part._state = _READY
+        self.ready.appendleft(part)
+        if not self.awake:
+            self.kick()
+
+    def part_ended(self, part: Part) -> None:
+        """A body has ended, in whatever way: close the part's boxes and tell those who need to know."""
+        if part._state is _ENDED:
+            return
+        self._leave_waiters(part)
+        if part._timer is not None:
+            part._timer.cancel()
+            part._timer = None
+        part.waiting = None
+        part._state = _ENDED
+        part._resume = _gone
+        part._rests_on = None
+        part._body = None
+        after, part._after = part._after, None
+        if after is not None:
+            after.settle()
+        self._outside.pop(part, None)
+        part.unlink_all(part._closing)
+        if part._group is not None:
+            part._group.members.discard(part)
+            part._group = None
+        self.parts.pop(part, None)
+        if part._counts:
+            self._busy -= 1
+        for waiting in part._joined_by or ():
+            self._rejoin(waiting)
+        parent = part._parent
+        if part._closing:
+            for child in tuple(part._children):
+                self.stop_part(child, "its parent was stopped")
+        if parent is not None:
+            parent._children.pop(part, None)
+            parent.child_ended(part)
+            self.hollow_part_may_end(parent)
+        if not self.parts:
+            self._finish()
+        elif self._busy <= 0 and self.state == "running":
+            self.stop("all work is done")
+
+    def hollow_part_may_end(self, part: Part) -> None:
+        """A part without a body ends with its last child."""
+        if part._state is State.HOLLOW and not part._children:
+            self.part_ended(part)
+
+    def part_failed(self, part: Part, exc: BaseException) -> None:
+        """A body raised `exc`: an ordinary end, a matter for its policy or a supervisor, or the end of the run."""
+        if isinstance(exc, Finished) or (part._closing and isinstance(exc, Stopped | asyncio.CancelledError)):
+            self.part_ended(part)
+            return
+        if isinstance(exc, SystemExit | KeyboardInterrupt):
+            self._errors.append(exc)
+            self.part_ended(part)
+            self.stop(type(exc).__name__)
+            return
+        if not part._closing and self.state == "running" and part.failed(exc):
+            return
+        error = part.describe_failure(exc)
+        if not self._held_by_a_parent(part, error):
+            self._errors.append(error)
+            self.part_ended(part)
+            self.stop(f"{part.path} failed")
+        else:
+            self.part_ended(part)
+
+    def restart(self, part: Part, delay_s: float) -> None:
+        """Call the part's main() again, now or after `delay_s`; boxes and links stay."""
+        part._body = None
+        if delay_s > 0:
+            part._state = State.BACKING_OFF
+            part._timer = self.call_at(self.time() + delay_s, lambda: self._start_body(part))
+        else:
+            self._start_body(part)
+
+    def log_failure(self, error: BaseException) -> None:
+        """A failure that did not end the run: in the log it stands all the same."""
+        log.error("%s", error)
+
+    def _held_by_a_parent(self, part: Part, error: BaseException) -> bool:
+        child, parent = part, part._parent
+        while parent is not None:
+            if parent.child_failed(child, error):
+                return True
+            child, parent = parent, parent._parent
+        return False
+
+    # -- the run
+
+    def _check_new(self) -> None:
+        if self.state == "ended":
+            raise UsageError("this scheduler's run has ended: use a new one")
+        if self.running:
+            raise UsageError("this scheduler runs already: activate parts in it instead")
+
+    def _run_own_loop(self, started: Callable[[], None] | None = None) -> None:
+        loop = self._loop_factory()
+        try:
+            asyncio.set_event_loop(loop)
+            loop.set_exception_handler(self._loop_failed)
+            with self._attached(loop):
+                loop.call_soon(self._begin, started)
+                self._done = loop.create_future()
+                loop.run_until_complete(self._done)
+        finally:
+            try:
+                _close_loop(loop)
+            finally:
+                asyncio.set_event_loop(None)
+                self.loop = None
+
+    def _begin(self, started: Callable[[], None] | None) -> None:
+        assert self.loop is not None
+        try:
+            self._start(self.loop)
+        except BaseException as exc:
+            self._errors.append(exc)
+            self.stop("could not start")
+        if started is not None:
+            started()
+
+    @contextlib.contextmanager
+    def _attached(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        self.loop = loop
+        self.thread_id = threading.get_ident()
+        with running_in_this_thread(self):
+            try:
+                yield
+            finally:
+                self.state = "ended"
+                if self._armed is not None:
+                    self._armed.cancel()
+                if self._watchdog is not None:
+                    self._watchdog.close()
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+        """Admit what was activated; returns the future that is done when everything has ended."""
+        if self._done is None:
+            self._done = loop.create_future()
+        self.state = "running"
+        if self.watchdog_s is not None:
+            self._watchdog = Watchdog(self, self.watchdog_s, _report_hog)
+        pending, self._pending = self._pending, {}
+        self.awake = False
+        self._admit(pending)
+        if self._interrupted_by:
+            self.stop(self._interrupted_by)
+        elif self._busy <= 0 and self not in self._outside:
+            self.stop("nothing to do")
+        return self._done
+
+    def _finish(self) -> None:
+        if self.state == "running" and self in self._outside:
+            return  # a with block may still activate something
+        self.state = "stopping"
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._done is not None and not self._done.done():
+            self._done.set_result(None)
+
+    def _raise_errors(self) -> None:
+        errors, self._errors = self._errors, []
+        if not errors:
+            return
+        if len(errors) == 1:
+            raise errors[0]
+        if all(isinstance(e, Exception) for e in errors):
+            raise ExceptionGroup(f"{len(errors)} components failed", [e for e in errors if isinstance(e, Exception)])
+        raise BaseExceptionGroup(f"{len(errors)} components failed", errors)
+
+    def _admit(self, roots: Iterable[Part]) -> None:
+        """Start parts in phases, so that the order in which they were activated does not matter."""
+        parts = list(_with_children(roots))
+        admitted: list[Part] = []
+        try:
+            for part in parts:
+                part._scheduler = self
+                self.parts[part] = None
+                admitted.append(part)
+                part._counts = not _serves(part)
+                self._busy += part._counts
+                part.provide(self)
+            for part in parts:
+                part.resolve(self)
+        except BaseException:
+            for part in reversed(admitted):
+                self._closing_quietly(part)
+            raise
+        self._find_cycles(parts)
+        for part in parts:
+            self._start_body(part)
+        if self.state == "stopping":
+            for part in parts:
+                self.stop_part(part, "the scheduler is stopping")
+        self.kick()
+
+    def _closing_quietly(self, part: Part) -> None:
+        """Take back a part that was admitted but never started."""
+        self.parts.pop(part, None)
+        self._busy -= part._counts
+        part._state = _ENDED
+        part._resume = _gone
+        part.unlink_all(True)
+
+    def _start_body(self, part: Part) -> None:
+        part._timer = None
+        try:
+            resume = part.start()
+        except BaseException as exc:
+            self.part_failed(part, exc)
+            return
+        if part._state is _ENDED:
+            return
+        if resume is None:
+            if part._state in (State.NEW, State.BACKING_OFF):
+                part._state = State.HOLLOW
+            self.hollow_part_may_end(part)
+            return
+        part._resume = resume
+        self.make_ready(part)
+
+    def _find_cycles(self, parts: Iterable[Part]) -> None:
+        """Note the circles that newly linked parts are in."""
+        for members in strongly_connected(parts, Part.consumers):
+            cycle = _Cycle(members)
+            for member in members:
+                member._group = cycle
+            self._cycles.append(cycle)
+
+    def rewired(self, part: Part) -> None:
+        """Links of a running part have changed."""
+        if part._group is not None:
+            old = part._group
+            for member in tuple(old.members):
+                member._group = None
+            old.members.clear()
+        self._find_cycles((part,))
+
+    def _slice(self) -> None:
+        try:
+            self._run_ready()
+        except BaseException as exc:  # a defect of the kernel, or KeyboardInterrupt between two steps
+            self.current = None
+            self._kernel_failed(exc)
+        if self.ready:
+            self.awake = True
+            assert self.loop is not None
+            self.loop.call_soon(self._slice)
+        else:
+            self.awake = False
+            self._idle()
+
+    def _run_ready(self) -> None:
+        ready = self.ready
+        perf_counter = time.perf_counter
+        self.slices += 1
+        watchdog = self._watchdog
+        if watchdog is not None and watchdog.asleep:
+            watchdog.wake()
+        began_s = looked_s = perf_counter()
+        # The clock is read after 1, 2, 4, ... steps while steps are short, after each one when they are long.
+        countdown = stride = 1
+        while ready:
+            part = ready.popleft()
+            resting = part._rests_on
+            if resting is not None:
+                # It found its box empty when its last step was over. In a steady stream a message has come since: it
+                # goes on without having been parked and woken. Otherwise it is parked now.
+                part._rests_on = None
+                if resting.queue and not resting.attention:
+                    part._value = resting.name
+                else:
+                    self._wait(part, part._why)
+                    continue
+            if part._feed.full:
+                self._block(part)
+            else:
+                self.current = part
+                try:
+                    trap = part._resume(part._value)
+                except StopIteration:
+                    self.current = None
+                    self.part_ended(part)
+                except BaseException as exc:
+                    self.current = None
+                    self.part_failed(part, exc)
+                else:
+                    inbox = part._only
+                    after = part._after
+                    if after is not None:
+                        part._after = None
+                        if after is inbox and not inbox.full and not inbox.waiters and not length_hint(inbox._rest):
+                            # The short way of `settle`: a loop has taken everything.
+                            inbox._taken += len(inbox._batch) - inbox._folded
+                            inbox.last = inbox._batch[-1]
+                            inbox._batch = inbox._rest = None
+                            inbox.attention = part._input_ended or inbox.queue is inbox
+                        else:
+                            self.current = None
+                            after.settle()
+                            if part._closing and part._stands is _READY:
+                                continue  # it has stopped itself and stands in the deque again
+                    if type(trap) is Wait:
+                        if inbox is None or inbox.attention or not (trap.simple is inbox.name or trap.simple == ""):
+                            self._wait(part, trap)
+                        elif inbox.queue:
+                            part._value = inbox.name
+                            ready.append(part)
+                        else:
+                            part._why = trap
+                            part._rests_on = inbox
+                            ready.append(part)
+                    elif trap is None or trap is True or (type(trap) is int and trap == 1):
+                        if not part._pausing:
+                            part._value = None
+                            ready.append(part)
+                        else:
+                            part._pausing = False
+                            inbox = part._only
+                            if inbox is None or inbox.attention or inbox.queue:
+                                self._wait(part, PAUSE)
+                            else:
+                                part._why = PAUSE
+                                part._rests_on = inbox
+                                ready.append(part)
+                    else:
+                        self.current = None
+                        self._trap(part, trap)
+            countdown -= 1
+            if not countdown:
+                now_s = perf_counter()
+                if now_s - began_s >= SLICE_S:
+                    break
+                stride = min(2 * stride, _LONGEST_STRIDE) if now_s - looked_s < SLICE_S / 8 else 1
+                countdown, looked_s = stride, now_s
+        self.current = None
+
+    def _wait(self, part: Part, wait: Wait) -> None:
+        """Park a part until one of the boxes holds something (at once, if one does) or the time is over."""
+        if wait.boxes:
+            try:
+                inboxes: tuple[Inbox, ...] = tuple([part._inboxes.get(b) or part.open_inbox(b) for b in wait.boxes])
+            except AxonlikeError as exc:
+                self.throw(part, exc)
+                self.ready.append(part)
+                return
+        else:
+            inboxes = part._data
+        for inbox in inboxes:
+            if inbox.queue is not inbox and (inbox.queue or inbox.depth):
+                if wait is PAUSE:
+                    # Left there on purpose? Then neither it came nor was the box read since the last pause.
+                    mark = (inbox._taken, inbox.depth + inbox.dropped)
+                    if mark == inbox.mark:
+                        continue
+                    inbox.mark = mark
+                    part._value = None
+                else:
+                    part._value = inbox.name
+                self.ready.append(part)
+                return
+        if part._input_ended:
+            self.throw(part, Finished())
+            self.ready.append(part)
+            return
+        if wait.timeout_s is not None:
+            if wait.timeout_s <= 0:
+                part._value = None
+                self.ready.append(part)
+                return
+            part._timer = self.call_at(self.time() + wait.timeout_s, lambda: self._timed_out(part))
+        part.waiting = wait
+        for inbox in inboxes:
+            inbox.trip = 1
+
+    def _timed_out(self, part: Part) -> None:
+        part._timer = None
+        self.make_ready(part)
+
+    def _waits_on_empty_boxes(self, part: Part) -> bool:
+        boxes = part.waiting.boxes if part.waiting is not None else ()
+        if not boxes:
+            return True
+        return not any(inbox.depth for inbox in part._data if inbox.name in boxes)
+
+    def _trap(self, part: Part, trap: Any) -> None:
+        """The rarer things that a body yields."""
+        if isinstance(trap, Sleep):
+            part._why = trap
+            part._state = State.SLEEPING
+            part._timer = self.call_at(self.time() + max(0.0, trap.seconds), lambda: self._timed_out(part))
+        elif isinstance(trap, Room):
+            part._value = None
+            self.ready.append(part)
+        elif isinstance(trap, Foreign):
+            part._why = trap
+            part._state = State.FOREIGN
+            self.hold(part, f"{part.path} awaits {trap.future!r}")
+            trap.future.add_done_callback(lambda _future: self._future_done(part, trap))
+        elif isinstance(trap, Join):
+            part._why = trap
+            part._state = State.JOINING
+            for other in trap.components or tuple(part._children):
+                if other._state is not _ENDED:
+                    if other._joined_by is None:
+                        other._joined_by = []
+                    other._joined_by.append(part)
+            self._rejoin(part)
+        elif trap is _LEAVE:
+            part._state = State.STOPPING
+        else:
+            error = BadYield(
+                f"{part.path} yielded {trap!r} ({type(trap).__name__}): yield nothing, self.wait(...), self.sleep(...) "
+                "or self.join(...), and use `yield from` for a generator of your own"
+            )
+            self.throw(part, error)
+            self.ready.append(part)
+
+    def _future_done(self, part: Part, trap: Foreign) -> None:
+        self.release(part)
+        if part._state is State.FOREIGN and part._why is trap:
+            self.make_ready(part)
+
+    def _rejoin(self, part: Part) -> None:
+        if part._state is State.JOINING and not any(
+            other._state is not _ENDED for other in part._why.components or tuple(part._children)
+        ):
+            self.make_ready(part)
+
+    def _block(self, part: Part) -> None:
+        """Park a part before its step: a box that it feeds is full."""
+        feed = part._feed
+        inbox = feed.full if isinstance(feed, SeveralFeeds) else feed
+        assert inbox is not None
+        after, part._after = part._after, None
+        waiters = inbox.waiters
+        if waiters is None:
+            waiters = inbox.waiters = deque()
+        part._state = _BLOCKED
+        part._why = inbox
+        if after is inbox:
+            waiters.appendleft(part)  # it was let in, and another was quicker: it stays first in line
+        else:
+            waiters.append(part)
+            if after is not None:
+                after.settle()
+        circle = [inbox]
+        owner: Any = inbox.owner
+        while owner is not part and owner._state is _BLOCKED:
+            circle.append(owner._why)
+            owner = owner._why.owner
+            if len(circle) > len(self.parts):
+                return  # a circle that this part only leads into; it was named when it closed
+        if owner is part:
+            text = " -> ".join(f"{box.owner.path}.{box.name} ({box.depth} of {box.limit})" for box in circle)
+            self._errors.append(
+                Deadlock(
+                    f"a circle of full boxes, so nobody can go on: {text}; give one of them a larger limit or a policy that drops"
+                )
+            )
+            self.stop("deadlock")
+
+    def _leave_waiters(self, part: Part) -> None:
+        if part._state is _BLOCKED:
+            inbox: Inbox = part._why
+            if inbox.waiters is not None:
+                with contextlib.suppress(ValueError):
+                    inbox.waiters.remove(part)
+
+    def _close_step(self, part: Part) -> Any:
+        """The last step of a part that was told to stop."""
+        part._resume = part._body.send if hasattr(part._body, "send") else _gone
+        if part.close_body():
+            raise StopIteration
+        if part._body is not None and hasattr(part._body, "send"):
+            return None
+        return _LEAVE
+
+    def _deadline_passed(self) -> None:
+        """What has not stopped by now is given up, and named."""
+        for part in tuple(self.parts):
+            if part._state is _ENDED or part._state is State.HOLLOW:
+                continue
+            log.warning("%s did not stop within %g s: %s", part.path, self.stop_deadline_s, part.abandon())
+            part._closing = True
+            self.part_ended(part)
+        for part in tuple(self.parts):
+            self.part_ended(part)
+        self._finish()
+
+    # -- time and idleness
+
+    def _arm(self, when_s: float) -> None:
+        if self.loop is None:
+            return
+        if self._armed is not None:
+            self._armed.cancel()
+        self._armed_s = when_s
+        self._armed = self.loop.call_at(when_s, self._timers_due)
+
+    def _timers_due(self) -> None:
+        self._armed = None
+        now_s = self.time()
+        try:
+            while (action := self._timers.pop(now_s)) is not None:
+                action()
+        except BaseException as exc:
+            self._kernel_failed(exc)
+        due_s = self._timers.next_due_s()
+        if due_s is not None and (self._armed is None or due_s < self._armed_s):
+            self._arm(due_s)
+        if not self.awake and not self.ready:
+            self._idle()
+
+    def _idle(self) -> None:
+        """Nothing is ready: look whether anything ever can be."""
+        if self._cycles:
+            self._end_cycles()
+        if self.ready or len(self._timers) or self.held_by or self.state != "running":
+            return
+        waiting = [
+            part for part in self.parts
+            if part._counts and not part._input_ended and part._state in (_WAITING, State.OUTSIDE)
+        ]  # fmt: skip
+        for part in waiting:
+            self.input_ended(part)
+        if waiting or not self.parts:
+            return
+        if blocked := [part for part in self.parts if part._state is _BLOCKED]:
+            text = ", ".join(f"{p.path} waits for room in {p._why.owner.path}.{p._why.name}" for p in blocked[:10])
+            self._errors.append(Deadlock(f"nothing can go on: {text}"))
+        else:
+            text = ", ".join(f"{p.path}: {p._state.value}" for p in tuple(self.parts)[:10])
+            self._errors.append(AxonlikeError(f"nothing can happen any more, and nothing has ended: {text}"))
+        self.stop("nothing can go on")
+
+    def _end_cycles(self) -> None:
+        self._cycles = [cycle for cycle in self._cycles if cycle.members]
+        for cycle in self._cycles:
+            if cycle.is_over():
+                for member in tuple(cycle.members):
+                    self.input_ended(member)
+
+    # -- what goes wrong around the parts
+
+    def _kernel_failed(self, exc: BaseException) -> None:
+        self._errors.append(exc)
+        if self.state == "running":
+            self.stop("an error outside any component")
+        elif isinstance(exc, KeyboardInterrupt):
+            self._deadline_passed()
+
+    def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        exc = context.get("exception")
+        log.error("event loop: %s", context.get("message"), exc_info=exc)
+        self._kernel_failed(exc or AxonlikeError(str(context.get("message"))))
+
+    def interrupt(self, reason: str) -> None:
+        """Begin an orderly stop from a signal handler, before the start of the run too."""
+        self._interrupted_by = reason
+        self.call_from_thread(lambda: self.stop(reason))
+
+    def stop_at_once(self) -> None:
+        """Give up what has not stopped, without waiting for the deadline."""
+        self.call_from_thread(self._deadline_passed)
+
+
+def _serves(part: Part) -> bool:
+    """Is it, or something that it is a part of, a service?"""
+    above: Part | None = part
+    while above is not None:
+        if above.service:
+            return True
+        above = above._parent
+    return False
+
+
+def _with_children(roots: Iterable[Part]) -> Iterator[Part]:
+    """The parts and all below them, parents first, without recursion."""
+    work = list(roots)
+    work.reverse()
+    while work:
+        part = work.pop()
+        yield part
+        work.extend(reversed(part._children))
+
+
+def _report_hog(path: str, seconds: float, stack: str) -> None:
+    log.warning(
+        "%s has held the scheduler for %.1f s: nothing else can run. Yield more often, or make it a ThreadedComponent.\n%s",
+        path, seconds, stack,
+    )  # fmt: skip
+
+
+def _close_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """As asyncio.run does: cancel what is left, wait for it, close."""
+    try:
+        leftover = asyncio.all_tasks(loop)
+        for task in leftover:
+            task.cancel()
+        if leftover:
+            loop.run_until_complete(asyncio.gather(*leftover, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+
+
+class _Signals:
+    """Ctrl-C, SIGTERM and SIGHUP during a run: a flag and an orderly stop; the second time, or after the deadline, force.
+
+    Nothing is raised inside a component before that. Only in the main thread; elsewhere Python delivers no signals.
+    A signal that was inherited as ignored (nohup, a background job) stays ignored.
+    """
+
+    HANDLED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._before: dict[int, Any] = {}
+        self._number = 0
+        self._forced = False
+        self._over = threading.Event()
+        self._enforcer: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in self.HANDLED:
+                before = signal.getsignal(number)
+                if before is not signal.SIG_IGN and before is not None:
+                    self._before[number] = before
+                    signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self._over.set()
+        if self._enforcer is not None:
+            self._enforcer.join()
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def exit_if_signalled(self, errors: list[BaseException]) -> None:
+        """Raise SystemExit(128 + signal) if one came; errors met while stopping are logged first."""
+        if self._number:
+            for error in errors:
+                if not isinstance(error, KeyboardInterrupt):
+                    log.error("while stopping: %s", error)
+            raise SystemExit(128 + self._number)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if not self._number:
+            self._number = number
+            name = signal.Signals(number).name
+            self._enforcer = threading.Thread(target=self._enforce, name="axonlike-enforcer", daemon=True)
+            self._enforcer.start()
+            self._scheduler.interrupt(name)
+        elif number == signal.SIGINT or self._forced:
+            self._forced = True
+            if self._scheduler.current is not None:
+                raise KeyboardInterrupt
+            self._scheduler.stop_at_once()
+
+    def _enforce(self) -> None:
+        """After the deadline: interrupt the running step; a second later: end the process."""
+        grace_s = self._scheduler.stop_deadline_s
+        until = time.monotonic() + grace_s
+        while not self._forced and time.monotonic() < until:
+            if self._over.wait(0.1):
+                return
+        if not self._forced:
+            self._forced = True
+            main = threading.main_thread().ident
+            if main is not None and self._scheduler.current is not None:
+                signal.pthread_kill(main, signal.SIGINT)
+        if self._over.wait(1.0):
+            return
+        path = self._scheduler.running_path or "(between two steps)"
+        sys.stderr.write(f"axonlike: {path} did not stop; ending the process\n")
+        sys.stderr.flush()
+        os._exit(128 + self._number)
+
+
+def run(*parts: Part) -> None:
+    """Run these parts, and whatever was activated before, until everything but services has ended.
+
+    Uses this thread's default scheduler. Raises ComponentError when a component failed, SystemExit after a signal.
+    """
+    default_scheduler().run(*parts)
+
+
+async def run_async(*parts: Part) -> None:
+    """As `run`, inside the event loop that runs (asyncio programs, Jupyter)."""
+    await default_scheduler().run_async(*parts)

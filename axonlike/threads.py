@@ -1,0 +1,435 @@
+"""Components whose main() blocks: it runs in a thread of its own, with the same boxes.
+
+Theory of operation
+-------------------
+Inward: messages land in ordinary inboxes. The thread takes them from the deque itself (`popleft` is atomic). Before
+it sleeps it sets `trip` to 1 and looks once more; a message put after that look meets the trip and wakes it. So no
+wake-up is lost, and no lock is taken on the sender's side.
+
+Outward: the thread appends (box, message) to a deque and, unless a wake is on its way already, posts one to the event
+loop: append first, wake second, so one wake serves a whole batch. The scheduler's thread then sends what is there in
+the ordinary way. A thread's `send` waits while the destination and what is under way to it fill the box's limit.
+
+What must run in the scheduler's thread (letting senders in, arming a timer, linking) is posted there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from axonlike.box import Inbox
+from axonlike.component import Component
+from axonlike.errors import BoxEmpty, Finished, Stopped, UsageError
+from axonlike.instruments import stack_of
+from axonlike.scheduler import Scheduler, running_in_this_thread
+from axonlike.shutdown import State
+from axonlike.timers import Timer
+from axonlike.waits import Wait
+
+__all__ = ["ThreadedComponent"]
+
+_ANY = Wait((), 0.0)  # never "simple", so that every message comes through `notify`
+_UNDER_WAY = 1000  # messages on their way to boxes that never hold a sender back
+
+
+class ThreadedComponent(Component):
+    """A component whose `main` is an ordinary blocking function in a thread of its own.
+
+    In it: `send` (waits while the receiver is full), `recv` (waits for a message), `data_ready`, `any_ready`, `pause`,
+    `wait`, `sleep` - called plainly, never yielded - and ``for message in self.inbox():``, which takes what lies in the
+    box. At end of input `Finished` is raised where it waits; after Shutdown, `Stopped`. Both end it in order when
+    they are not caught. A call that blocks elsewhere (a driver) can be unblocked by overriding `interrupt`; if it has not
+    returned at the deadline it is abandoned and named.
+    """
+
+    always_trips: ClassVar[bool] = True
+
+    def main(self) -> None:
+        """What the thread does."""
+        raise UsageError(f"{type(self).__name__} has no main(): write one (an ordinary function, without yield)")
+
+    def interrupt(self) -> None:
+        """Shutdown has come while the thread may block in a call of its own: make that call return.
+
+        Called in the scheduler's thread; the default does nothing.
+        """
+
+    # -- life, in the scheduler's thread
+
+    @property
+    def _state(self) -> State:
+        return self._stands  # for the scheduler a thread that waits is OUTSIDE like one that works
+
+    @_state.setter
+    def _state(self, state: State) -> None:
+        self._stands = state
+
+    def start(self) -> None:
+        scheduler = self._scheduler
+        assert scheduler is not None
+        self._body = _Thread(self, scheduler)
+        self._state = State.OUTSIDE
+        scheduler.hold(self, f"{self.path} runs in a thread", self._body.waits_for_messages)
+        self._body.begin()
+
+    def close_body(self) -> bool:
+        thread = self._body
+        if thread is None or thread.over:
+            return True
+        thread.stop()
+        self.interrupt()
+        return False
+
+    def abandon(self) -> str:
+        thread = self._body
+        return "nothing was left" if thread is None else f"its thread is still in:\n{thread.stack()}"
+
+    def notify(self, inbox: Inbox) -> None:
+        self.waiting = None
+        if self._body is not None:
+            self._body.wake()
+
+    def notice_end_of_input(self) -> None:
+        if self._body is not None:
+            self._body.wake()
+
+    def _in_thread(self) -> _Thread | None:
+        """The thread's own side, when called from it; None in the scheduler's thread."""
+        body = self._body
+        return body if body is not None and body.ident == threading.get_ident() else None
+
+    # -- the component's methods, for both threads
+
+    def send(self, message: Any, box: str = "outbox") -> None:
+        thread = self._in_thread()
+        if thread is None:
+            super().send(message, box)
+        else:
+            thread.send(message, box)
+
+    def recv(self, box: str = "inbox", timeout: float | None = None) -> Any:
+        """Take the oldest message; waits for one. Raises BoxEmpty after `timeout` seconds, Finished, Stopped."""
+        thread = self._in_thread()
+        return super().recv(box) if thread is None else thread.recv(box, timeout)
+
+    def data_ready(self, box: str = "inbox") -> int:
+        inbox = self.inbox(box)
+        return len(inbox)
+
+    def any_ready(self) -> str | None:
+        for inbox in self._data:
+            if _holds_something(inbox):
+                return inbox.name
+        return None
+
+    def pause(self, timeout: float | None = None) -> None:
+        """Wait until a message arrives in any box, or for `timeout` seconds."""
+        self._called_in_thread("pause").wait((), timeout)
+
+    def wait(self, box: str | None = None, /, *more: str, timeout: float | None = None) -> Any:
+        """Wait until one of the boxes holds a message; returns its name, or None after `timeout` seconds."""
+        return self._called_in_thread("wait").wait((box, *more) if box is not None else (), timeout)
+
+    def sleep(self, seconds: float) -> Any:
+        """Wait for some time; raises Stopped when Shutdown comes."""
+        return self._called_in_thread("sleep").sleep(seconds)
+
+    def inbox(self, box: str = "inbox") -> Any:
+        inbox = super().inbox(box)
+        thread = self._in_thread()
+        return inbox if thread is None else _ThreadsInbox(thread, inbox)
+
+    def call_scheduler(self, action: Callable[[], Any]) -> Any:
+        """Run `action` in the scheduler's thread and return its result: for linking and the like from main()."""
+        return self._called_in_thread("call_scheduler").call(action)
+
+    @property
+    def stopping(self) -> bool:
+        """True once Shutdown has come: for loops that block elsewhere, with a time-out of their own."""
+        body = self._body
+        return body is None or body.stopped
+
+    def _called_in_thread(self, method: str) -> _Thread:
+        thread = self._in_thread()
+        if thread is None:
+            raise UsageError(f"{self.path}: {method}() is for main(), in the component's own thread")
+        return thread
+
+
+class _Thread:
+    """The thread of one component: all that both sides touch."""
+
+    def __init__(self, component: ThreadedComponent, scheduler: Scheduler) -> None:
+        self.component = component
+        self.scheduler = scheduler
+        self.stopped = False
+        self.over = False
+        self.idle = False  # it waits for messages, without a time-out
+        self.ident: int | None = None
+        self._outgoing: deque[tuple[str, Any]] = deque()
+        # Counted by one side each, so that no update is lost: what is under way is the difference.
+        self._handed_over: dict[str, int] = {}
+        self._sent: dict[str, int] = {}
+        self._posted = False
+        self._bell = threading.Semaphore(0)
+        self._room_wanted = False
+
+    # -- called in the scheduler's thread
+
+    def begin(self) -> None:
+        thread = threading.Thread(target=self._run, name=f"axonlike:{self.component.path}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as exc:
+            raise UsageError(f"{self.component.path}: cannot start its thread: {exc} (too many threads or too little memory)") from exc
+
+    def stop(self) -> None:
+        self.stopped = True
+        self.wake()
+
+    def wake(self) -> None:
+        self.idle = False
+        self._bell.release()
+
+    def waits_for_messages(self) -> bool:
+        return self.idle and not self._outgoing
+
+    def stack(self) -> str:
+        return stack_of(self.ident) if self.ident is not None else "  (not started)\n"
+
+    def _pump(self) -> None:
+        """Send what the thread has handed over. Clears the mark first: what is appended from now on posts anew."""
+        self._posted = False
+        component, outgoing, sent = self.component, self._outgoing, self._sent
+        send = super(ThreadedComponent, component).send
+        if component._state is State.ENDED:
+            outgoing.clear()
+            return
+        try:
+            while outgoing:
+                box, message = outgoing[0]
+                send(message, box)
+                outgoing.popleft()
+                sent[box] = sent.get(box, 0) + 1
+        except BaseException as exc:
+            outgoing.clear()
+            self.stop()
+            self.scheduler.part_failed(component, exc)
+            return
+        if self._room_wanted:
+            self._ring_when_room()
+
+    def _ring_when_room(self) -> None:
+        """The thread waits in `send`: ring when no box that it feeds is full."""
+        feed = self.component._feed
+        full: Any = feed.full
+        if not full:
+            self._room_wanted = False
+            self.wake()
+            return
+        inbox = full if isinstance(full, Inbox) else feed
+        if inbox.waiters is None:
+            inbox.waiters = deque()
+        if self not in inbox.waiters:
+            inbox.waiters.append(self)
+
+    def unblock(self, inbox: Inbox) -> None:
+        """There is room in a box for which `send` waits."""
+        self._ring_when_room()
+        if not inbox.full and inbox.waiters:
+            inbox.settle()
+
+    def _ended(self, exc: BaseException | None) -> None:
+        self._pump()
+        self.over = True
+        component, scheduler = self.component, self.scheduler
+        if component._state is State.ENDED:
+            return
+        if exc is None or isinstance(exc, Stopped):
+            scheduler.part_ended(component)
+        else:
+            scheduler.part_failed(component, exc)
+
+    # -- called in the component's thread
+
+    def _run(self) -> None:
+        self.ident = threading.get_ident()
+        failure: BaseException | None = None
+        try:
+            with running_in_this_thread(self.scheduler):
+                result: Any = self.component.main()
+                if result is not None:
+                    hint = " (it has a yield in it: use Component)" if hasattr(result, "__next__") else ""
+                    raise UsageError(f"main() of {self.component.path} returned {result!r}{hint}: a thread's main() just runs")
+        except (Finished, Stopped):
+            pass
+        except BaseException as exc:
+            failure = exc
+        finally:
+            self.over = True
+            self.scheduler.call_from_thread(lambda: self._ended(failure))
+
+    def _check(self) -> None:
+        if self.stopped:
+            raise Stopped
+
+    def _rest(self, until_s: float | None = None) -> bool:
+        """Sleep until the bell rings; False when `until_s` on the scheduler's clock came first."""
+        if until_s is None:
+            self.idle = True
+            # A scheduler that sleeps has looked before we were idle: have it look again, this may be the end.
+            if not self.scheduler.awake:
+                self.scheduler.call_from_thread(self.scheduler.kick)
+            self._bell.acquire()
+            self.idle = False
+            return True
+        due: list[bool] = []
+        timer: list[Timer] = []
+
+        def ring() -> None:
+            due.append(True)
+            self.wake()
+
+        self.scheduler.call_from_thread(lambda: timer.append(self.scheduler.call_at(until_s, ring)))
+        self._bell.acquire()
+        if due:
+            return False
+        self.scheduler.call_from_thread(lambda: timer[0].cancel())
+        return True
+
+    def send(self, message: Any, box: str) -> None:
+        self._check()
+        component = self.component
+        link: Any = component._links.get(box)
+        if link is None:
+            component.outbox_spec(box)  # raises here, where the script's line is
+        handed_over = self._handed_over.get(box, 0)
+        under_way = handed_over - self._sent.get(box, 0)
+        if link is not None and under_way:
+            limit = getattr(link, "limit", _UNDER_WAY)
+            if getattr(link, "policy", "") != "block":
+                limit = _UNDER_WAY
+            if len(link.queue) + under_way >= limit:
+                self._wait_for_room()
+        elif link is not None and link.full:
+            self._wait_for_room()
+        self._handed_over[box] = handed_over + 1
+        # Append before waking: the scheduler takes what is there, then sleeps.
+        self._outgoing.append((box, message))
+        if not self._posted:
+            self._posted = True
+            if not self.scheduler.call_from_thread(self._pump):
+                raise Stopped
+
+    def _wait_for_room(self) -> None:
+        """Rest until all that was handed over has been sent, and no box that is fed is full."""
+        self._room_wanted = True
+        self._post()
+        while self._room_wanted:
+            self._bell.acquire()
+            self._check()
+
+    def _post(self) -> None:
+        self._posted = True
+        if not self.scheduler.call_from_thread(self._pump):
+            raise Stopped
+
+    def take(self, inbox: Inbox) -> Any:
+        """The oldest message. Raises IndexError."""
+        if inbox.queue is inbox:
+            raise IndexError
+        inbox.last = message = inbox.queue.popleft()
+        inbox._taken += 1
+        self.component._last = inbox
+        if inbox.full and len(inbox.queue) < inbox.limit:
+            self.scheduler.call_from_thread(inbox.settle)
+        return message
+
+    def recv(self, box: str, timeout_s: float | None) -> Any:
+        inbox = self.component.open_inbox(box)
+        while True:
+            self._check()
+            try:
+                return self.take(inbox)
+            except IndexError:
+                pass
+            if self.wait((box,), timeout_s) is None:
+                raise BoxEmpty(f"{self.component.path}: nothing came into {box!r} within {timeout_s:g} s")
+
+    def wait(self, boxes: tuple[str, ...], timeout_s: float | None) -> str | None:
+        component = self.component
+        names = boxes or tuple(n for n in component._inbox_specs_ if n != "control" or component._takes_control)
+        inboxes = [component.open_inbox(name) for name in names]
+        until_s = None if timeout_s is None else self.scheduler.time() + timeout_s
+        try:
+            while True:
+                self._check()
+                # Ask to be woken before looking: what is put after the look rings the bell.
+                component.waiting = _ANY
+                for inbox in inboxes:
+                    if _holds_something(inbox):
+                        return inbox.name
+                    if inbox.full:
+                        self.scheduler.call_from_thread(inbox.settle)
+                if component._input_ended and not any(map(_holds_something, inboxes)):
+                    raise Finished
+                if not self._rest(until_s):
+                    self._check()
+                    return None
+        finally:
+            component.waiting = None
+
+    def sleep(self, seconds: float) -> None:
+        until_s = self.scheduler.time() + seconds
+        self._check()
+        while self.scheduler.time() < until_s:
+            arrived = not self._rest(until_s)
+            self._check()
+            if arrived:
+                return
+
+    def call(self, action: Callable[[], Any]) -> Any:
+        self._check()
+        answer: list[Any] = []
+        done = threading.Event()
+
+        def ask() -> None:
+            try:
+                answer.extend((action(), None))
+            except BaseException as exc:
+                answer.extend((None, exc))
+            done.set()
+
+        if not self.scheduler.call_from_thread(ask):
+            raise Stopped
+        done.wait()
+        result, error = answer
+        if error is not None:
+            raise error
+        return result
+
+
+def _holds_something(inbox: Inbox) -> bool:
+    return inbox.queue is not inbox and bool(inbox.queue)
+
+
+class _ThreadsInbox:
+    """An inbox as the component's thread sees it."""
+
+    __slots__ = ("_inbox", "_thread")
+
+    def __init__(self, thread: _Thread, inbox: Inbox) -> None:
+        self._thread, self._inbox = thread, inbox
+
+    def __len__(self) -> int:
+        return self._inbox.depth
+
+    def __iter__(self) -> Iterator[Any]:
+        for _ in range(self._inbox.depth):
+            try:
+                yield self._thread.take(self._inbox)
+            except IndexError:
+                return

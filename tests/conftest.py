@@ -1,0 +1,185 @@
+"""Guards around every test: none may leak a thread, file descriptor, child process or task, and none may hang.
+
+Leaks. What is there before a test is compared with what is there after it and its fixtures. Things that are on their
+way out get `GRACE_S`; the comparison is by identity (a descriptor's number *and* target, a process's pid *and* start),
+so what an earlier test left behind is blamed on that test only. A test that fails anyway is not reported twice: its
+traceback keeps objects alive. `@pytest.mark.allow_leak("child")` is for a test whose subject is the leak.
+
+Hangs. After `HANG_GUARD_S` (or `@pytest.mark.hang_guard(seconds)`) the stacks of all threads are printed and the run
+ends with exit code 1: what hangs in C code or with signals blocked cannot be failed politely. The same `EXIT_GUARD_S`
+after the last test, should a thread that a failed test left behind keep the interpreter from ending. Nothing else here
+measures time: Hypothesis's deadline per example and its "too slow" check are off, as both fail on a busy machine.
+
+Order. The scheduler is FIFO. `AXONLIKE_SHUFFLE=<seed>` in the environment makes each Scheduler take ready components
+in an order shuffled by that seed instead (the scheduler itself reads it); the seed is printed in pytest's header.
+One run of CI does so: `AXONLIKE_SHUFFLE=$RANDOM scripts/test`; golden output is then to be compared per sink.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import gc
+import os
+import select
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+HANG_GUARD_S = 120.0
+EXIT_GUARD_S = 10.0
+GRACE_S = 2.0
+GRACE_STEP_S = 0.01
+
+settings.register_profile("axonlike", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("soak", settings.get_profile("axonlike"), max_examples=5000)  # `make soak`
+settings.load_profile("axonlike")
+
+# What is there of one kind: an identity that is never used again -> words for the report.
+Found = dict[object, str]
+_call_failed = pytest.StashKey[bool]()
+_stderr = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A copy, because pytest puts a file in place of descriptor 2 while a test runs, and what is written there just
+    # before the process ends would be lost. Left open: it is needed until the very end.
+    config.stash[_stderr] = os.dup(2)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # A thread that a failed test left behind would keep the interpreter from ending.
+    faulthandler.dump_traceback_later(EXIT_GUARD_S, exit=True, file=config.stash[_stderr])
+
+
+def pytest_report_header() -> str | None:
+    seed = os.environ.get("AXONLIKE_SHUFFLE")
+    return f"AXONLIKE_SHUFFLE={seed} (the ready order is shuffled by this seed)" if seed else None
+
+
+def pytest_collection_finish() -> None:
+    # Modules and collected tests stay for the whole run; taking them out of the collector's sight makes the
+    # gc.collect() after each test cost microseconds in place of tens of milliseconds.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    marker = item.get_closest_marker("hang_guard")
+    seconds = float(marker.args[0]) if marker else HANG_GUARD_S
+    faulthandler.dump_traceback_later(seconds, exit=True, file=item.config.stash[_stderr])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[_call_failed] = not report.passed
+    return report
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails the test that leaves threads, descriptors, children or pending tasks behind."""
+    marker = request.node.get_closest_marker("allow_leak")
+    kinds = [kind for kind in _LISTERS if marker is None or kind not in marker.args]
+    before = {kind: _LISTERS[kind]() for kind in kinds}
+    yield
+    if request.node.stash.get(_call_failed, True):
+        return
+    leaked = _wait_until_gone(before)
+    if leaked:
+        pytest.fail("this test leaks: " + "; ".join(leaked), pytrace=False)
+
+
+def _wait_until_gone(before: dict[str, Found]) -> list[str]:
+    """What is there and was not before, after a grace for what is just ending."""
+    deadline = time.monotonic() + GRACE_S
+    while True:
+        gc.collect()
+        leaked = [
+            f"{kind} {text}"
+            for kind, known in before.items()
+            for identity, text in _LISTERS[kind]().items()
+            if identity not in known
+        ]
+        if not leaked or time.monotonic() > deadline:
+            return leaked
+        select.select([], [], [], GRACE_STEP_S)
+
+
+def _threads() -> Found:
+    return {thread: repr(thread) for thread in threading.enumerate()}
+
+
+def _descriptors() -> Found:
+    """Open descriptors by number and target. Descriptors of this very listing fail in readlink and drop out."""
+    folder = Path("/proc/self/fd")
+    if not folder.exists():  # not Linux
+        return {fd: fd for fd in os.listdir("/dev/fd")} if os.path.exists("/dev/fd") else {}
+    found: Found = {}
+    for fd in os.listdir(folder):
+        with contextlib.suppress(OSError):
+            target = os.readlink(folder / fd)
+            if int(fd) != _resource_tracker()[0]:
+                found[fd, target] = f"{fd} -> {target}"
+    return found
+
+
+def _children() -> Found:
+    """Child processes, zombies included, by pid and start time (a pid may come again).
+
+    Read from every /proc/<pid>/stat, since /proc/self/task/<tid>/children is an option of the kernel's build.
+    """
+    if not os.path.exists("/proc/self/stat"):  # not Linux
+        return {}
+    parent = str(os.getpid())
+    found: Found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == _resource_tracker()[1]:
+            continue
+        with contextlib.suppress(OSError):
+            stat = Path("/proc", name, "stat").read_text(errors="replace")
+            # pid (command, may hold blanks and parentheses) state ppid ... starttime, field 22; see proc(5)
+            command, _, rest = stat.partition("(")[2].rpartition(")")
+            fields = rest.split()
+            if fields[1] == parent:
+                found[name, fields[19]] = f"{name} ({command}, state {fields[0]})"
+    return found
+
+
+def _resource_tracker() -> tuple[int | None, int | None]:
+    """The descriptor and pid of multiprocessing's resource tracker: one a process, made on first use, on purpose."""
+    module = sys.modules.get("multiprocessing.resource_tracker")
+    tracker = getattr(module, "_resource_tracker", None)
+    return getattr(tracker, "_fd", None), getattr(tracker, "_pid", None)
+
+
+def _pending_tasks() -> Found:
+    """asyncio tasks that are not done, on whichever loop, running or closed."""
+    found: Found = {}
+    for candidate in gc.get_objects():
+        if issubclass(type(candidate), asyncio.Task) and not candidate.done():
+            found[candidate] = repr(candidate)
+    return found
+
+
+_LISTERS: dict[str, Callable[[], Found]] = {
+    "thread": _threads,
+    "fd": _descriptors,
+    "child": _children,
+    "task": _pending_tasks,
+}

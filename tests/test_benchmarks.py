@@ -1,0 +1,239 @@
+"""Each benchmark, tiny: that it counts what it says it does. Never how long it took."""
+
+import json
+import os
+import shutil
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hypothesis  # noqa: F401  (before trio and gc.freeze(): it looks at who refers to trio's random generator)
+import pytest
+
+from benchmarks import __main__ as command_line
+from benchmarks import chains_asyncio, chains_raw, fanout, idle, imports, messages
+from benchmarks.children import ChildError, call, child, python
+from benchmarks.fanout import Contestant, Load
+from benchmarks.harness import (
+    CountError,
+    Options,
+    Reach,
+    Run,
+    Table,
+    expect,
+    installed,
+    interleave,
+    measure_rates,
+    render,
+    to_json,
+)
+
+TINY = Options(quick=True, rounds=1, run_s=0.0, scale=0.001)
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def libuv_signal_pipe() -> None:
+    """libuv opens one pipe with the first loop of the process and keeps it: no leak of the test that comes first."""
+    if installed("uvloop"):
+        import uvloop
+
+        uvloop.new_event_loop().close()
+
+
+# -- harness
+
+
+def test_contestants_run_in_turn_each_once_a_round() -> None:
+    order: list[str] = []
+
+    def contestant(name: str) -> int:
+        order.append(name)
+        return len(order)
+
+    found = interleave({name: partial(contestant, name) for name in "ABC"}, rounds=2)
+    assert order == list("ABCABC")
+    assert found == {"A": [1, 4], "B": [2, 5], "C": [3, 6]}
+
+
+def test_a_rate_is_the_median_of_the_rounds() -> None:
+    seconds = iter([1.0, 1.0, 4.0, 2.0])  # the first is the calibration
+
+    def workload(count: int) -> Run:
+        return Run(8, next(seconds))
+
+    assert measure_rates({"one": workload}, Options(rounds=3, run_s=1.0), start=1) == {"one": 4.0}
+
+
+def test_a_benchmark_that_did_less_fails() -> None:
+    expect(3, 3, "messages")
+    with pytest.raises(CountError, match="messages: counted 2, expected 3"):
+        expect(2, 3, "messages")
+
+
+def test_a_table_says_what_was_not_reached() -> None:
+    table = Table("Title", ("a", "b"), reaches=[Reach("speed", 5, 4.5), Reach("memory", 5, 4.5, at_least=False)])
+    table.add("row", 1234.5, None)
+    text = render(table)
+    assert "1,234" in text
+    assert "BELOW    speed: 4.5 (wanted >= 5)" in text
+    assert "reached  memory: 4.5 (wanted <= 5)" in text
+    written = json.loads(to_json({"section": [table]}))["sections"]["section"][0]
+    assert written["rows"] == [["row", [1234.5, None]]]
+    assert [reach["reached"] for reach in written["reaches"]] == [False, True]
+
+
+def test_a_row_with_too_few_cells_is_refused() -> None:
+    with pytest.raises(ValueError, match="has 1 cells for 2 columns"):
+        Table("Title", ("a", "b")).add("row", 1.0)
+
+
+# -- messages
+
+
+@pytest.mark.parametrize("burst", [1, 7, 100])
+@pytest.mark.parametrize("relays", [1, 10])
+def test_a_chain_of_a_peer_passes_every_message_over_every_link(relays: int, burst: int) -> None:
+    assert chains_raw.chain(relays, 200, burst).count == 200 * (relays + 1)
+    assert chains_asyncio.chain(relays, 200, burst).count == 200 * (relays + 1)
+
+
+@pytest.mark.parametrize(("name", "column"), sorted(messages.peers()))
+def test_each_peer_row_of_the_message_table_counts_its_hops(name: str, column: str) -> None:
+    links = messages.RING if column == "ring" else messages.RELAYS + 1
+    assert messages.peers()[name, column](300).count == 300 * links
+
+
+@pytest.mark.parametrize("column", ["step", "burst", "ring"])
+def test_each_idiom_in_the_message_table_counts_its_hops(column: str) -> None:
+    workloads = {name: workload for (name, one_column), workload in messages.own().items() if one_column == column}
+    relays = {messages.SHORT: 2, messages.LONG: 100}
+    assert messages.DOCUMENTED in workloads
+    for name, workload in workloads.items():
+        links = messages.RING if column == "ring" else relays.get(name, messages.RELAYS) + 1
+        assert workload(300).count == 300 * links, name
+
+
+def test_the_message_table_has_a_figure_in_each_cell_but_the_ring_of_other_lengths() -> None:
+    (table,) = messages.run(TINY)
+    for name, cells in table.rows:
+        assert len(cells) == 9
+        if name not in (messages.SHORT, messages.LONG):
+            assert all(cells), name
+
+
+# -- idle
+
+
+@LINUX
+@pytest.mark.parametrize("name", ["axonlike", "asyncio", "raw"])
+def test_idle_components_all_start_and_end(name: str) -> None:
+    assert idle.measure("components", name, 100, 0.05)["count"] == 100
+
+
+@pytest.mark.parametrize("name", [name for pair in idle.PAIRS for name in pair])
+def test_every_wake_is_timed(name: str) -> None:
+    assert idle.measure("wake", name, 20)["count"] == 20
+
+
+@pytest.mark.parametrize("name", ["axonlike", "asyncio"])
+def test_every_timer_is_timed(name: str) -> None:
+    assert idle.measure("timers", name, 20)["count"] == 20
+
+
+@pytest.mark.parametrize("name", ["axonlike", "asyncio", "raw"])
+def test_every_message_of_a_thread_arrives(name: str) -> None:
+    assert idle.measure("thread", name, 2000)["count"] == 2000
+
+
+# -- fan-out
+
+
+def generators() -> list[Any]:
+    has_compiler = shutil.which("cc") or shutil.which("gcc")
+    missing = pytest.mark.skipif(not has_compiler, reason="no C compiler")
+    return [pytest.param("C", marks=missing), "Python"]
+
+
+@LINUX
+@pytest.mark.net
+@pytest.mark.parametrize("server", sorted(fanout.contestants()))
+@pytest.mark.parametrize("language", generators())
+def test_every_line_reaches_every_client_stalled_neighbour_or_not(server: str, language: str) -> None:
+    load = Load(clients=5, stalled=1, fill_lines=2000, lines_per_second=200, rate_s=0.1)
+    with fanout.load_generator() as (compiled, _):
+        generator = compiled if language == "C" else python("benchmarks.loadgen")
+        found = fanout.measure(fanout.contestants()[server], load, generator)
+    assert found.deliveries == 5 * (2000 + 20)
+    assert found.p99_us >= found.p50_us > 0
+    assert found.memory_bytes > 0
+
+
+LOSES_A_LINE = """
+import selectors, socket, sys
+publishing, subscribing = (socket.create_server(("127.0.0.1", int(port))) for port in sys.argv[1:])
+clients = [subscribing.accept()[0] for _ in range(2)]
+producer = publishing.accept()[0]
+for number, line in enumerate(producer.makefile("rb")):
+    for client in clients[number == 10:]:
+        client.sendall(line)
+"""
+
+
+@LINUX
+@pytest.mark.net
+@pytest.mark.parametrize("language", generators())
+def test_a_server_that_loses_lines_has_no_figures(language: str) -> None:
+    server = Contestant(lambda publish, subscribe: [sys.executable, "-c", LOSES_A_LINE, str(publish), str(subscribe)])
+    with fanout.load_generator() as (compiled, _):
+        generator = compiled if language == "C" else python("benchmarks.loadgen")
+        with pytest.raises(ChildError, match="out of order"):
+            fanout.measure(server, Load(clients=2, lines_per_second=500, rate_s=0.1), generator)
+
+
+@LINUX
+def test_a_server_that_does_not_start_is_reported_at_once() -> None:
+    server = Contestant(lambda publish, subscribe: [sys.executable, "-c", "raise SystemExit(7)"])
+    with pytest.raises(ChildError, match="ended with 7 before it listened"):
+        fanout.measure(server, Load(clients=1), python("benchmarks.loadgen"))
+
+
+def test_the_window_never_holds_more_than_the_server_may() -> None:
+    window = Load(clients=1000).window_lines(joins=True)
+    assert window * 1000 * fanout.LINE_BYTES <= fanout.WINDOW_BYTES
+
+
+# -- imports
+
+
+def test_import_loads_no_optional_module() -> None:
+    (table,) = imports.run(TINY)
+    names = [name for name, _ in table.rows]
+    assert names[:3] == ["bare python", "import asyncio", "import axonlike"]
+    assert not set(imports.HEAVY) & set(imports.loaded_modules("import axonlike"))
+
+
+# -- children and command line
+
+
+def test_a_child_is_ended_when_its_block_fails() -> None:
+    with pytest.raises(KeyError), child([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        raise KeyError("the block failed")
+    assert process.returncode is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+
+
+def test_a_child_that_fails_is_an_error_with_its_last_words() -> None:
+    with pytest.raises(ChildError, match="no such luck"):
+        call([sys.executable, "-c", "raise SystemExit('no such luck')"])
+
+
+def test_the_command_line_runs_one_section_and_writes_its_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "figures.json"
+    assert command_line.main(["--quick", "--only", "imports", "--json", str(written)]) == 0
+    assert "Imports: start of a process" in capsys.readouterr().out
+    assert list(json.loads(written.read_text(encoding="utf-8"))["sections"]) == ["imports"]

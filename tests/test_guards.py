@@ -1,0 +1,126 @@
+"""tests/conftest.py itself: each kind of leak fails the test that makes it, and a test that hangs ends the run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow  # each starts a pytest of its own
+
+HERE = Path(__file__).resolve().parent
+
+SETUP = """
+import asyncio, os, subprocess, sys, threading
+import pytest
+kept = []
+"""
+
+LEAKS_OF_EACH_KIND = """
+def test_that_leaks():
+    wait = "import sys; sys.stdin.read()"  # ends when its parent does
+    kept.append(subprocess.Popen([sys.executable, "-c", wait], stdin=subprocess.PIPE))
+    kept.append(threading.Event())
+    threading.Thread(target=kept[-1].wait, name="left-behind", daemon=True).start()
+    kept.append(os.pipe())
+    loop = asyncio.new_event_loop()
+    kept.append(loop.create_task(asyncio.sleep(60), name="never-done"))
+    loop.close()
+
+def test_that_comes_after_it():
+    pass
+"""
+
+NO_LEAK = """
+def test_that_cleans_up_late():
+    threading.Timer(0.1, lambda: None).start()  # gone within the grace
+
+@pytest.mark.allow_leak("fd")
+def test_that_leaks_on_purpose():
+    kept.append(os.pipe())
+
+@pytest.fixture(scope="module")
+def shared_pipe():
+    ends = os.pipe()
+    yield ends
+    os.close(ends[0])
+    os.close(ends[1])
+
+def test_that_uses_what_lives_longer_than_a_test(shared_pipe):
+    pass
+"""
+
+A_HANG = """
+@pytest.mark.hang_guard(0.2)
+def test_that_hangs():
+    threading.Event().wait()
+"""
+
+KEEPS_THE_INTERPRETER = """
+def test_that_fails():
+    threading.Thread(target=threading.Event().wait, name="not-a-daemon").start()
+    assert False, "the real reason"
+"""
+
+FAILS_AND_LEAKS = """
+def test_that_fails():
+    kept.append(os.pipe())
+    assert False, "the real reason"
+"""
+
+
+def _run(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    shutil.copy(HERE / "conftest.py", folder)
+    shutil.copy(HERE.parent / "pyproject.toml", folder)
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_inner.py").write_text(SETUP + tests)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_leak_of_each_kind_fails_the_test_that_made_it_and_no_other(tmp_path: Path) -> None:
+    done = _run(tmp_path, LEAKS_OF_EACH_KIND)
+    assert "2 passed, 1 error" in done.stdout
+    (report,) = [line for line in done.stdout.splitlines() if line.startswith("this test leaks:")]
+    for part in ("thread <Thread(left-behind", "fd ", "-> pipe:", "child ", "task <Task", "never-done"):
+        assert part in report
+    assert done.returncode == 1
+
+
+def test_late_clean_up_and_intended_leaks_and_wider_fixtures_are_no_leaks(tmp_path: Path) -> None:
+    done = _run(tmp_path, NO_LEAK)
+    assert "3 passed" in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_hanging_test_ends_the_run_and_shows_where_it_hangs(tmp_path: Path) -> None:
+    done = _run(tmp_path, A_HANG)
+    assert "in test_that_hangs" in done.stderr
+    assert done.returncode == 1
+
+
+def test_a_thread_left_behind_does_not_keep_the_run_from_ending(tmp_path: Path) -> None:
+    done = _run(tmp_path, KEEPS_THE_INTERPRETER)
+    assert "the real reason" in done.stdout
+    assert "1 failed" in done.stdout
+    assert "in wait" in done.stderr
+    assert done.returncode == 1
+
+
+def test_a_failing_test_is_not_blamed_for_leaks_too(tmp_path: Path) -> None:
+    done = _run(tmp_path, FAILS_AND_LEAKS)
+    assert "the real reason" in done.stdout
+    assert "1 failed" in done.stdout
+    assert "error" not in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("seed", ["17", ""])
+def test_the_seed_of_a_shuffled_run_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: str) -> None:
+    monkeypatch.setenv("AXONLIKE_SHUFFLE", seed)
+    done = _run(tmp_path, "def test_nothing():\n    pass\n")
+    assert ("AXONLIKE_SHUFFLE=17" in done.stdout) == bool(seed)

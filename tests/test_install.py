@@ -1,0 +1,67 @@
+"""What a user gets from the built wheel: the package alone, complete, and working without any extra."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, since setuptools writes build/ and *.egg-info beside its sources; without the network."""
+    source = tmp_path_factory.mktemp("source")
+    shutil.copytree(ROOT / "axonlike", source / "axonlike", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("components", "backplane"):
+        (source / name).symlink_to(f"axonlike/{name}")
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(source)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_module_once_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "axonlike").rglob("*.py")}
+    assert packed == modules | {"axonlike/py.typed"}
+
+
+def test_the_installed_core_runs_a_pipeline_without_any_extra(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    program = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from axonlike import Pipeline, run
+from axonlike.components.util import Collect, DataSource
+collected = Collect()
+run(Pipeline(DataSource([1, 2, 3]), collected))
+import axonlike
+print(axonlike.__file__)
+"""
+    command = [sys.executable, "-I", "-S", "-W", "error", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "axonlike" / "__init__.py")
+
+
+def test_the_core_depends_on_nothing_and_all_never_needs_a_compiler() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["dependencies"] == []
+    extras = project["optional-dependencies"]
+    assert extras["all"] == ["axonlike[serial,ui,fast]"]
+    assert "PyAudio" not in str(extras["serial"] + extras["ui"] + extras["fast"])

@@ -1,0 +1,444 @@
+"""The shape of the repository and of the package: links, layers, cycles, exports, forbidden calls, cost of import."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "axonlike"
+LAYERS_FILE = Path(__file__).with_name("layers.toml")
+
+
+@dataclass(frozen=True)
+class Module:
+    name: str  # dotted, "axonlike.box"; a package goes by its own name
+    path: Path
+    is_package: bool
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.path.read_bytes(), filename=str(self.path))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Import(NamedTuple):
+    importer: str
+    imported: str  # module, not the name taken out of it
+    names: tuple[str, ...]  # what `from ... import` takes; submodules are in `imported` instead
+    line: int
+    at_module_level: bool
+
+
+def _find_modules() -> dict[str, Module]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        found[name] = Module(name, path, is_package)
+    return found
+
+
+MODULES = _find_modules()
+# Importing __main__ would run the command line.
+IMPORTABLE = [module for name, module in MODULES.items() if not name.endswith("__main__")]
+each_module = pytest.mark.parametrize("module", MODULES.values(), ids=str)
+each_importable_module = pytest.mark.parametrize("module", IMPORTABLE, ids=str)
+each_package = pytest.mark.parametrize("module", [m for m in MODULES.values() if m.is_package], ids=str)
+
+
+# --- imports, read from the source --------------------------------------------------------------------------------
+
+
+def _imports_of(module: Module) -> Iterator[Import]:
+    """The imports of axonlike modules. What stands under `if TYPE_CHECKING:` is for the type checker and left out."""
+
+    def walk(node: ast.AST, at_module_level: bool) -> Iterator[Import]:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for branch in node.orelse:
+                yield from walk(branch, at_module_level)
+            return
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "axonlike":
+                    yield Import(module.name, alias.name, (), node.lineno, at_module_level)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(module, node)
+            if base.split(".")[0] == "axonlike":
+                names = tuple(alias.name for alias in node.names)
+                taken = tuple(name for name in names if f"{base}.{name}" not in MODULES)
+                if taken:
+                    yield Import(module.name, base, taken, node.lineno, at_module_level)
+                for name in names:
+                    if f"{base}.{name}" in MODULES:
+                        yield Import(module.name, f"{base}.{name}", (), node.lineno, at_module_level)
+        inside = at_module_level and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child, inside)
+
+    yield from walk(module.tree, True)
+
+
+def _absolute(module: Module, node: ast.ImportFrom) -> str:
+    if not node.level:
+        return node.module or ""
+    package = module.name.split(".") if module.is_package else module.name.split(".")[:-1]
+    base = package[: len(package) - node.level + 1]
+    return ".".join(base + ([node.module] if node.module else []))
+
+
+def _read_layers() -> tuple[dict[str, int], int, dict[tuple[str, str], str]]:
+    table = tomllib.loads(LAYERS_FILE.read_text())
+    layer_of = {}
+    for layer in table["layer"]:
+        for name in layer["modules"]:
+            assert name not in layer_of, f"{LAYERS_FILE.name}: {name} stands in two layers"
+            layer_of[name] = layer["number"]
+    upward = {
+        (f"axonlike.{entry['importer']}", f"axonlike.{entry['imported']}"): entry["reason"]
+        for entry in table.get("upward", [])
+    }
+    return layer_of, table["top_layer"], upward
+
+
+LAYER_OF, TOP_LAYER, UPWARD = _read_layers()
+
+
+def _layer(module_name: str) -> int | None:
+    """The layer of a module by its longest entry in the table; None if it has none."""
+    if module_name == "axonlike":
+        return TOP_LAYER
+    parts = module_name.split(".")[1:]
+    exact = "/".join(parts)
+    if exact in LAYER_OF:
+        return LAYER_OF[exact]
+    for length in range(len(parts), 0, -1):
+        found = LAYER_OF.get("/".join(parts[:length]) + "/*")
+        if found is not None:
+            return found
+    return None
+
+
+# --- links --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["components", "backplane"])
+def test_the_root_links_point_into_the_package(name: str) -> None:
+    link = ROOT / name
+    if not link.is_symlink() and link.is_file() and link.stat().st_size < 100:
+        pytest.skip("this checkout has text files in place of links (git: core.symlinks=false)")
+    assert os.readlink(link) == f"axonlike/{name}"
+    assert (link / "__init__.py").samefile(PACKAGE / name / "__init__.py")
+
+
+@pytest.mark.parametrize("name", ["components", "backplane"])
+def test_importing_by_the_short_name_is_refused_and_names_the_right_one(name: str) -> None:
+    done = _python(f"import {name}")
+    assert done.returncode != 0
+    assert "ImportError" in done.stderr
+    assert f"axonlike.{name}" in done.stderr.splitlines()[-1]
+
+
+# --- layers -------------------------------------------------------------------------------------------------------
+
+
+@each_module
+def test_every_module_stands_in_the_layer_table(module: Module) -> None:
+    assert _layer(module.name) is not None, f"{module.name}: give it a layer in tests/{LAYERS_FILE.name}"
+
+
+@each_module
+def test_a_module_imports_from_its_own_layer_or_below(module: Module) -> None:
+    own = _layer(module.name)
+    assert own is not None
+    wrong = []
+    for found in _imports_of(module):
+        layer = _layer(found.imported)
+        if layer is not None and layer <= own:
+            continue
+        if (module.name, found.imported) in UPWARD and not found.at_module_level:
+            continue
+        wrong.append(f"{module.path}:{found.line}: layer {own} imports {found.imported} of layer {layer}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_upward_import_of_the_table_is_still_made() -> None:
+    made = {(found.importer, found.imported) for module in MODULES.values() for found in _imports_of(module)}
+    assert UPWARD.keys() <= made, f"remove from {LAYERS_FILE.name}: {UPWARD.keys() - made}"
+
+
+def test_every_imported_module_exists() -> None:
+    unknown = [
+        f"{module.path}:{found.line}: {found.imported}"
+        for module in MODULES.values()
+        for found in _imports_of(module)
+        if found.imported not in MODULES
+    ]
+    assert not unknown, "\n".join(unknown)
+
+
+def test_no_modules_import_each_other_in_a_cycle() -> None:
+    """At module level: an import inside a function runs when both ends are complete."""
+    graph: dict[str, set[str]] = {name: set() for name in MODULES}
+    for module in MODULES.values():
+        for found in _imports_of(module):
+            if found.at_module_level and found.imported in graph:
+                graph[module.name].add(found.imported)
+    cycle = _find_cycle(graph)
+    assert cycle is None, " -> ".join(cycle or ())
+
+
+def _find_cycle(graph: dict[str, set[str]]) -> list[str] | None:
+    finished: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> list[str] | None:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in finished:
+            return None
+        for imported in sorted(graph[name]):
+            cycle = visit(imported, [*path, name])
+            if cycle:
+                return cycle
+        finished.add(name)
+        return None
+
+    for name in graph:
+        cycle = visit(name, [])
+        if cycle:
+            return cycle
+    return None
+
+
+@pytest.mark.parametrize(
+    ("graph", "cycle"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, None),
+        ({"a": {"b", "c"}, "b": {"c"}, "c": set()}, None),
+        ({"a": {"a"}}, ["a", "a"]),
+        ({"a": {"b"}, "b": {"c"}, "c": {"b"}}, ["b", "c", "b"]),
+    ],
+)
+def test_the_cycle_search_itself(graph: dict[str, set[str]], cycle: list[str] | None) -> None:
+    assert _find_cycle(graph) == cycle
+
+
+# --- exports ------------------------------------------------------------------------------------------------------
+
+
+def _written_all(module: Module) -> list[str] | None:
+    for node in module.tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
+            value = ast.literal_eval(node.value)  # type: ignore[attr-defined]
+            return list(value)
+    return None
+
+
+def _defined_names(module: Module) -> set[str]:
+    """What the module's own top level defines: not what it imports."""
+    names: set[str] = set()
+
+    def collect(body: list[ast.stmt]) -> None:
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for target in targets:
+                    names.update(part.id for part in ast.walk(target) if isinstance(part, ast.Name))
+            elif isinstance(node, ast.If | ast.Try | ast.With):
+                for field in ("body", "orelse", "finalbody"):
+                    collect(getattr(node, field, []))
+                for handler in getattr(node, "handlers", []):
+                    collect(handler.body)
+
+    collect(module.tree.body)
+    return names
+
+
+@each_module
+def test_every_module_says_what_it_exports(module: Module) -> None:
+    exported = _written_all(module)
+    assert exported is not None, f"{module.path}: no __all__"
+    assert len(exported) == len(set(exported)), f"{module.path}: __all__ names something twice"
+    private = [name for name in exported if name.startswith("_") and name != "__version__"]
+    assert not private, f"{module.path}: __all__ holds private names {private}"
+
+
+@each_importable_module
+def test_every_exported_name_exists(module: Module) -> None:
+    loaded = importlib.import_module(module.name)
+    missing = [name for name in _written_all(module) or () if not hasattr(loaded, name)]
+    assert not missing, f"{module.path}: __all__ names {missing}, which the module does not have"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES.values() if not m.is_package], ids=str)
+def test_a_module_exports_only_what_it_defines(module: Module) -> None:
+    """One name, one home: re-exports are for the __init__ of a package."""
+    foreign = set(_written_all(module) or ()) - _defined_names(module)
+    assert not foreign, f"{module.path}: __all__ names {sorted(foreign)}, defined elsewhere"
+
+
+@each_package
+def test_a_package_only_reexports(module: Module) -> None:
+    allowed_assignments = {"__all__", "__version__"}
+    for node in module.tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue  # docstring
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if all(isinstance(target, ast.Name) and target.id in allowed_assignments for target in targets):
+                continue
+        if isinstance(node, ast.If) and ("TYPE_CHECKING" in ast.unparse(node.test) or _is_guard(node)):
+            continue
+        pytest.fail(f"{module.path}:{node.lineno}: an __init__ holds re-exports only; move this to a module")
+
+
+def _is_guard(node: ast.If) -> bool:
+    """`if __name__ != "axonlike.components": raise ImportError(...)`: refuses to be imported under the short name."""
+    return "__name__" in ast.unparse(node.test) and all(isinstance(inner, ast.Raise) for inner in node.body)
+
+
+@each_package
+def test_what_a_package_imports_and_what_it_exports_are_the_same(module: Module) -> None:
+    taken = {name for found in _imports_of(module) for name in found.names}
+    exported = set(_written_all(module) or ()) - {"__version__"}
+    defined = _defined_names(module)
+    assert taken == exported - defined, f"{module.path}: imported and __all__ differ"
+
+
+@each_package
+def test_what_a_package_reexports_is_public_where_it_comes_from(module: Module) -> None:
+    for found in _imports_of(module):
+        origin = _written_all(MODULES[found.imported]) or []
+        missing = [name for name in found.names if name not in origin]
+        assert not missing, f"{module.path}:{found.line}: {missing} not in __all__ of {found.imported}"
+
+
+@each_module
+def test_no_module_takes_private_names_out_of_another(module: Module) -> None:
+    taken = [
+        f"{module.path}:{found.line}: {name} of {found.imported}"
+        for found in _imports_of(module)
+        for name in found.names
+        if name.startswith("_") and name != "__version__"
+    ]
+    assert not taken, "\n".join(taken)
+
+
+def test_the_version_is_the_one_of_the_metadata() -> None:
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert importlib.import_module("axonlike").__version__ == metadata["project"]["version"]
+
+
+# --- what the package must not do ---------------------------------------------------------------------------------
+
+# What turns bytes or text into running code. Data travels as text, msgpack or raw buffers (DESIGN sections 4 and 5).
+FORBIDDEN_MODULES = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "jsonpickle", "joblib"}
+FORBIDDEN_CALLS = {"eval", "exec", "__import__"}
+
+
+def _code_loading(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] in FORBIDDEN_MODULES:
+                    yield node.lineno, f"import {alias.name}"
+        elif isinstance(node, ast.ImportFrom):
+            if (node.module or "").split(".")[0] in FORBIDDEN_MODULES:
+                yield node.lineno, f"from {node.module} import"
+        elif isinstance(node, ast.Name) and node.id in FORBIDDEN_CALLS:
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute):
+            if node.attr in FORBIDDEN_CALLS and ast.unparse(node.value) in {"builtins", "__builtins__"}:
+                yield node.lineno, ast.unparse(node)
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False":
+            yield node.value.lineno, "allow_pickle"
+
+
+@each_module
+def test_no_module_can_run_code_from_data(module: Module) -> None:
+    found = [f"{module.path}:{line}: {what}" for line, what in _code_loading(module.tree)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from pickle import loads",
+        "import os, marshal",
+        "def f(text):\n    return eval(text)",
+        "run = exec",
+        "import builtins\nbuiltins.eval('1')",
+        "np.load(path, allow_pickle=True)",
+        "np.load(path, allow_pickle=flag)",
+    ],
+)
+def test_the_search_for_code_loading_itself(source: str) -> None:
+    assert list(_code_loading(ast.parse(source)))
+
+
+# --- what an import costs -----------------------------------------------------------------------------------------
+
+# Of the standard library, but slow to load or started by nothing that the kernel does.
+TOO_HEAVY = {
+    "ctypes", "doctest", "email", "http", "importlib.metadata", "multiprocessing", "pydoc", "sqlite3", "tkinter",
+    "unittest", "urllib.request", "xml",
+}  # fmt: skip
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    """Runs code in a Python that sees the repository's root and the standard library, and no site-packages."""
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
+
+
+def _loaded_by(statement: str) -> set[str]:
+    done = _python(f"before = set(sys.modules)\n{statement}\nprint(*(set(sys.modules) - before))")
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_import_axonlike_loads_nothing_that_is_slow_or_foreign() -> None:
+    loaded = _loaded_by("import axonlike")
+    foreign = {name for name in loaded if name.split(".")[0] not in sys.stdlib_module_names | {"axonlike"}}
+    assert not foreign
+    assert not loaded & TOO_HEAVY
+
+
+def test_every_module_can_be_imported_without_any_extra() -> None:
+    """Optional libraries are imported when a component is made, never before."""
+    loaded = _loaded_by("import " + ", ".join(map(str, IMPORTABLE)))
+    assert set(map(str, IMPORTABLE)) <= loaded
+
+
+@pytest.mark.slow
+@each_importable_module
+def test_a_module_can_be_the_first_to_be_imported(module: Module) -> None:
+    """No module may rely on another import having come before it; only a process of its own shows that."""
+    assert module.name in _loaded_by(f"import {module.name}")
+
+
+def test_python_files_of_the_package_have_docstrings_that_say_why_they_exist() -> None:
+    without = [str(module.path) for module in MODULES.values() if not ast.get_docstring(module.tree)]
+    assert not without, "\n".join(without)
