@@ -57,7 +57,8 @@ class ComponentTask(asyncio.Future[None]):
         self._body.part.name = str(value)
 
     def get_coro(self) -> Coroutine[Any, Any, Any]:
-        return self._body.coroutine
+        coroutine: Coroutine[Any, Any, Any] = self._body.coroutine
+        return coroutine
 
     def get_context(self) -> contextvars.Context:
         return self._body.context
@@ -77,7 +78,8 @@ class AsyncBody:
 
     def __init__(self, part: Part, coroutine: Any) -> None:
         scheduler = part._scheduler
-        assert scheduler is not None and scheduler.loop is not None
+        assert scheduler is not None
+        assert scheduler.loop is not None
         self.part = part
         self.coroutine = coroutine
         self.loop = scheduler.loop

@@ -61,8 +61,9 @@ class Owner(Protocol):
     _value: Any
     _scheduler: Any
     _input_ended: bool
-    always_trips: bool
 
+    @property
+    def always_trips(self) -> bool: ...
     @property
     def path(self) -> str: ...
     def notify(self, inbox: Inbox) -> None: ...
@@ -277,8 +278,8 @@ class Inbox:
             self.full = self.attention = True
             if depth > limit + OVERRUN:
                 raise BoxOverrun(
-                    f"one step sent over {OVERRUN} messages past the limit of {limit} of {self.owner.path}.{self.name}: "
-                    "yield between sends, so that the receiver can run"
+                    f"one step sent over {OVERRUN} messages past the limit of {limit} of {self.owner.path}."
+                    f"{self.name}: yield between sends, so that the receiver can run"
                 )
             if not owner.always_trips:
                 self.trip = limit + OVERRUN + 1 - resting

@@ -57,8 +57,17 @@ class Component(Part):
     the outbox "error", which the class then has.
     """
 
-    __slots__ = ("_inbox_specs_", "_links", "_made_code", "_made_line", "_outbox_specs_", "_restarts", "_sent", "_sinks",
-                 "_wires")  # fmt: skip
+    __slots__ = (
+        "_inbox_specs_",
+        "_links",
+        "_made_code",
+        "_made_line",
+        "_outbox_specs_",
+        "_restarts",
+        "_sent",
+        "_sinks",
+        "_wires",
+    )
 
     Inboxes: ClassVar[Mapping[str, Any] | Iterable[str]] = {}
     Outboxes: ClassVar[Mapping[str, Any] | Iterable[str]] = {}
@@ -150,8 +159,8 @@ class Component(Part):
             self._sent = _Sent(self)
         else:
             raise UsageError(
-                f"main() of {self.path} returned {body!r} where it should be a generator or a coroutine: put a yield into it, "
-                "write it as `async def`, or make it a ThreadedComponent if it blocks"
+                f"main() of {self.path} returned {body!r} where it should be a generator or a coroutine: "
+                "put a yield into it, write it as `async def`, or make it a ThreadedComponent if it blocks"
             )
         send: Callable[[Any], Any] = self._body.send
         return send
@@ -200,7 +209,8 @@ class Component(Part):
         except (KeyError, IndexError):
             self.open_inbox(box)
             raise BoxEmpty(
-                f"{self.path}: recv({box!r}) on an empty box; look with data_ready({box!r}) or `yield self.wait({box!r})` first"
+                f"{self.path}: recv({box!r}) on an empty box; look with data_ready({box!r}) "
+                f"or `yield self.wait({box!r})` first"
             ) from None
         self._last = inbox
         return message
@@ -290,7 +300,7 @@ class Component(Part):
     def add_child(self, *components: Component) -> None:
         """Make components part of this one: they start with it (at once if it runs), bear its path and stop with it."""
         for component in components:
-            if not isinstance(component, Component):
+            if not _is_component(component):
                 hint = f": pass an instance, {component.__name__}(...)" if isinstance(component, type) else ""
                 raise WiringError(f"{self.path}: {component!r} is not a component{hint}")
             if component._parent is not None and component._parent is not self:
@@ -319,7 +329,7 @@ class Component(Part):
         if self._scheduler is not None and self in self._scheduler.parts:
             self._scheduler.stop_part(self, reason)
 
-    def __or__(self, following: Component) -> Component:
+    def __or__(self, following: object) -> Component:
         """``a | b | c`` is ``Pipeline(a, b, c)``."""
         if not isinstance(following, Component):
             return NotImplemented
@@ -370,16 +380,17 @@ class Component(Part):
             _relink(linkage)
 
     def _kind_of(self, a: Component, a_box: str, b: Component, b_box: str, passthrough: str | None) -> Kind:
-        if passthrough == "in" or (passthrough is None and a is self and a_box not in a._outbox_specs_ and b is not self):
-            return Kind.PASS_IN
-        if passthrough == "out" or (passthrough is None and b is self and b_box not in b._inbox_specs_ and a is not self):
-            return Kind.PASS_OUT
-        return Kind.DELIVER
+        if passthrough is None and a is not b:
+            if a is self and a_box not in a._outbox_specs_:
+                passthrough = "in"
+            elif b is self and b_box not in b._inbox_specs_:
+                passthrough = "out"
+        return Kind.PASS_IN if passthrough == "in" else Kind.PASS_OUT if passthrough == "out" else Kind.DELIVER
 
     def _set_limit(self, new: Linkage, limit: int | Literal["unchanged"] | None, policy: Policy | None) -> None:
         owner, box = _linkage.final_inbox(new.sink, new.sink_box)
         if len(list(_linkage.upstream(owner, box))) > 1:
-            raise WiringError(f"{new}: limit and policy of {owner.path}.{box} cannot be set by one of several links to it")
+            raise WiringError(f"{new}: one of several links to {owner.path}.{box} cannot set its limit and policy")
         inbox = owner.open_inbox(box)
         inbox.configure(inbox.limit_or_none if limit == "unchanged" else limit, policy or inbox.policy)
 
@@ -548,7 +559,7 @@ class Component(Part):
     def unlink_all(self, shut_down: bool) -> None:
         signal = self._links.get("signal")
         consumers: dict[Component, None] = {}
-        for box, link in list(self._links.items()):
+        for link in list(self._links.values()):
             if not isinstance(link, Inbox):
                 continue
             if link.feeders is not None:
@@ -580,14 +591,13 @@ class Component(Part):
         """The receiver of one of its outboxes has ended: when all of them have, nobody needs this component."""
         if outbox == "signal" or self._scheduler is None:
             return
-        data = [link for box, link in self._links.items() if box != "signal"]
-        gone = self._sinks or {}
-        if data and all(isinstance(link, Sink) and gone.get(("to_ended", box)) is link
-                        for box, link in self._links.items() if box != "signal" and not self._is_unlinked(box)):  # fmt: skip
+        sinks = self._sinks or {}
+        linked = [
+            (box, link) for box, link in self._links.items()
+            if box != "signal" and link is not sinks.get(("unlinked", box))
+        ]  # fmt: skip
+        if linked and all(link is sinks.get(("to_ended", box)) for box, link in linked):
             self._scheduler.stop_part(self, "all receivers have ended")
-
-    def _is_unlinked(self, box: str) -> bool:
-        return (self._sinks or {}).get(("unlinked", box)) is self._links[box]
 
     def failed(self, error: BaseException) -> bool:
         policy = self.on_error
@@ -620,9 +630,9 @@ class Component(Part):
         return True
 
     def describe_failure(self, error: BaseException) -> BaseException:
-        if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
-            if str(error) in ("generator raised StopIteration", "coroutine raised StopIteration"):
-                error = error.__cause__  # PEP 479 wrapped what the body raised
+        wrapped = isinstance(error, RuntimeError) and str(error).endswith(" raised StopIteration")
+        if wrapped and isinstance(error.__cause__, StopIteration):
+            error = error.__cause__  # PEP 479 wrapped what the body raised
         last = self._last
         box = source = ""
         number, value = 0, None
@@ -729,14 +739,20 @@ class Step(Component):
 class _StepFactory:
     """``step`` itself: a decorator, and a function that makes one component a call."""
 
-    def __call__(self, function: Callable[[Any], Any] | None = None, *, on_error: OnError = "stop", name: str = "") -> Any:
-        """Make a component of a function. As ``@step`` the name stands for one component; ``step(f)`` makes another."""
+    def __call__(
+        self, function: Callable[[Any], Any] | None = None, *, on_error: OnError = "stop", name: str = ""
+    ) -> Any:
+        """Make a component of a function. After ``@step`` the name stands for one component; ``step(f)`` makes more."""
         if function is None:
             return lambda f: Step(f, name=name, on_error=on_error)
         return Step(function, name=name, on_error=on_error)
 
 
 step = _StepFactory()
+
+
+def _is_component(candidate: object) -> bool:
+    return isinstance(candidate, Component)
 
 
 def _free_name(name: str, taken: Iterable[str]) -> str:

@@ -161,7 +161,8 @@ def short_path(filename: str) -> str:
 
 _VALUE_SHOWN = 200
 _SECRET = re.compile(
-    r"""(?ix) (["']? [\w-]* (?: token | passwor[dt] | passwd | secret | api[_-]?key | authorization ) [\w-]* ["']? \s* [=:] \s*)
+    r"""(?ix)
+        (["']? [\w-]* (?: token | passwor[dt] | passwd | secret | api[_-]?key | authorization ) [\w-]* ["']? \s* [=:] \s*)
         (?: (?: bearer | basic ) \s+ )? (["']?) [^\s"',;&})\]]+""",
 )
 

@@ -22,7 +22,9 @@ class Watched(Protocol):
 
     slices: int
     thread_id: int | None
-    running_path: str | None
+
+    @property
+    def running_path(self) -> str | None: ...
 
 
 def stack_of(thread_id: int, *, skip: Callable[[FrameType], bool] | None = None) -> str:
@@ -39,14 +41,14 @@ def stack_of(thread_id: int, *, skip: Callable[[FrameType], bool] | None = None)
 
 
 class Watchdog:
-    """Calls `report(path, seconds, stack)` when one step has held the scheduler for `limit_s`, then at doubled times."""
+    """Calls `report(path, seconds, stack)` when one step has held the scheduler for `limit_s`, and at doubled times."""
 
     def __init__(self, watched: Watched, limit_s: float, report: Callable[[str, float, str], None]) -> None:
         self._watched = watched
         self._limit_s = limit_s
         self._report = report
         self._work = threading.Event()
-        self._closed = False
+        self._closed = threading.Event()
         self.asleep = True
         self._thread = threading.Thread(target=self._watch, name="axonlike-watchdog", daemon=True)
         self._thread.start()
@@ -58,18 +60,16 @@ class Watchdog:
 
     def close(self) -> None:
         """End the thread."""
-        self._closed = True
+        self._closed.set()
         self._work.set()
         self._thread.join()
 
     def _watch(self) -> None:
         while True:
             self._work.wait()
-            if self._closed:
-                return
             self._work.clear()
             self._watch_until_idle()
-            if self._closed:
+            if self._closed.is_set():
                 return
             # Say that we sleep before the last look: a slice that began in between sees it and wakes us.
             self.asleep = True
@@ -81,10 +81,10 @@ class Watchdog:
         watched = self._watched
         seen, since, told_s = watched.slices, time.monotonic(), 0.0
         idle_looks = 0
-        while idle_looks < 2:
+        while idle_looks < 2 and not self._closed.is_set():
             if self._work.wait(self._limit_s / 4):
                 self._work.clear()
-            if self._closed:
+            if self._closed.is_set():
                 return
             now, path = time.monotonic(), watched.running_path
             if watched.slices != seen:

@@ -120,8 +120,8 @@ def connect(linkage: Linkage) -> None:
     there = beginnings.get(linkage.source_box)
     if there is not None:
         raise WiringError(
-            f"{linkage.source.path}.{linkage.source_box} already feeds {there.sink.path}.{there.sink_box}, so it cannot "
-            f"feed {linkage.sink.path}.{linkage.sink_box} too: an outbox has one link; put a Splitter between"
+            f"{linkage.source.path}.{linkage.source_box} already feeds {there.sink.path}.{there.sink_box}, so it "
+            f"cannot feed {linkage.sink.path}.{linkage.sink_box} too: an outbox has one link; put a Splitter between"
         )
     beginnings[linkage.source_box] = linkage
     ends = sink.to_out if linkage.kind is Kind.PASS_OUT else sink.to_in
@@ -183,7 +183,8 @@ def upstream(component: Component, inbox: str) -> Iterator[tuple[Component, str]
 def no_such_box(component: Component, kind: str, name: str, known: Iterable[str]) -> NoSuchBox:
     """The error for a box name that is not there."""
     names = sorted(known)
-    return NoSuchBox(f"{component.path} has no {kind} {name!r}{did_you_mean(name, names)} (there are: {', '.join(names)})")
+    there_are = ", ".join(names)
+    return NoSuchBox(f"{component.path} has no {kind} {name!r}{did_you_mean(name, names)} (there are: {there_are})")
 
 
 def check_types(linkage: Linkage, sends: Box, takes: Box) -> None:

@@ -12,7 +12,7 @@ __all__ = ["Backoff", "RestartLimit"]
 
 
 class Backoff:
-    """Delays that double from `first_s` to `longest_s`; each is drawn from the upper half, so that many do not come at once.
+    """Delays that double from `first_s` to `longest_s`, shortened by chance so that many do not come at once.
 
     jitter: the part of a delay that chance decides, 0 to 1. random: a source of chance, for tests.
     """

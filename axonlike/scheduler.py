@@ -259,7 +259,7 @@ class Part:
             scheduler.kick()
 
     def unblock(self, inbox: Inbox) -> None:
-        """There is room in `inbox`, for which this part waited. Whether there still is, is looked at before its step."""
+        """There is room in `inbox`, for which this part waited; it is looked at again before its step."""
         self._state = _READY
         # When its step is over (or it finds no room after all) the next in line is let in.
         self._after = inbox
@@ -428,7 +428,7 @@ class Scheduler:
         """Seconds on the clock that timers go by."""
         return self.loop.time() if self.loop is not None else time.monotonic()
 
-    def activate(self, *parts: Part) -> None:
+    def activate(self, *parts: object) -> None:
         """Have these parts run: from the start of `run()`, or at once when it runs already.
 
         Activating twice is harmless. Raises WiringError if a name they need is not provided, UsageError for what is
@@ -589,7 +589,7 @@ class Scheduler:
         """Register `part` under a name of its kind ("backplane", ...). Raises WiringError when the name is taken."""
         named = self._names.setdefault(kind, {})
         if named.setdefault(name, part) is not part:
-            raise WiringError(f"there are two of {kind} {name!r}: {named[name].path} and {part.path}; give one another name")
+            raise WiringError(f"there are two of {kind} {name!r}, {named[name].path} and {part.path}: rename one")
 
     def withdraw(self, kind: str, name: str, part: Part) -> None:
         """Take a name back, if it is this part's."""
@@ -1172,7 +1172,8 @@ class Scheduler:
             text = " -> ".join(f"{box.owner.path}.{box.name} ({box.depth} of {box.limit})" for box in circle)
             self._errors.append(
                 Deadlock(
-                    f"a circle of full boxes, so nobody can go on: {text}; give one of them a larger limit or a policy that drops"
+                    f"a circle of full boxes, so nobody can go on: {text}; "
+                    "give one of them a larger limit or a policy that drops"
                 )
             )
             self.stop("deadlock")
@@ -1215,6 +1216,9 @@ class Scheduler:
         self._armed_s = when_s
         self._armed = self.loop.call_at(when_s, self._timers_due)
 
+    def _is_armed(self) -> bool:
+        return self._armed is not None
+
     def _timers_due(self) -> None:
         self._armed = None
         now_s = self.time()
@@ -1224,7 +1228,7 @@ class Scheduler:
         except BaseException as exc:
             self._kernel_failed(exc)
         due_s = self._timers.next_due_s()
-        if due_s is not None and (self._armed is None or due_s < self._armed_s):
+        if due_s is not None and not (self._is_armed() and self._armed_s <= due_s):
             self._arm(due_s)
         if not self.awake and not self.ready:
             self._idle()
@@ -1304,9 +1308,12 @@ def _with_children(roots: Iterable[Part]) -> Iterator[Part]:
 
 def _report_hog(path: str, seconds: float, stack: str) -> None:
     log.warning(
-        "%s has held the scheduler for %.1f s: nothing else can run. Yield more often, or make it a ThreadedComponent.\n%s",
-        path, seconds, stack,
-    )  # fmt: skip
+        "%s has held the scheduler for %.1f s: nothing else can run. "
+        "Yield more often, or make it a ThreadedComponent.\n%s",
+        path,
+        seconds,
+        stack,
+    )
 
 
 def _close_loop(loop: asyncio.AbstractEventLoop) -> None:
@@ -1324,7 +1331,7 @@ def _close_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 class _Signals:
-    """Ctrl-C, SIGTERM and SIGHUP during a run: a flag and an orderly stop; the second time, or after the deadline, force.
+    """Ctrl-C, SIGTERM and SIGHUP during a run: a flag and an orderly stop; then, or after the deadline, force.
 
     Nothing is raised inside a component before that. Only in the main thread; elsewhere Python delivers no signals.
     A signal that was inherited as ignored (nohup, a background job) stays ignored.

@@ -79,7 +79,7 @@ Node = TypeVar("Node", bound=Hashable)
 
 
 def strongly_connected(nodes: Iterable[Node], successors: Callable[[Node], Iterable[Node]]) -> list[set[Node]]:
-    """The groups of nodes that reach each other (those of one node only if it feeds itself). Tarjan, without recursion."""
+    """The groups of nodes that reach each other (of one node only if it feeds itself). Tarjan, without recursion."""
     index: dict[Node, int] = {}
     low: dict[Node, int] = {}
     on_stack: set[Node] = set()

@@ -24,7 +24,7 @@ from axonlike.box import Inbox
 from axonlike.component import Component
 from axonlike.errors import BoxEmpty, Finished, Stopped, UsageError
 from axonlike.instruments import stack_of
-from axonlike.scheduler import Scheduler, running_in_this_thread
+from axonlike.scheduler import Scheduler, SeveralFeeds, running_in_this_thread
 from axonlike.shutdown import State
 from axonlike.timers import Timer
 from axonlike.waits import Wait
@@ -41,13 +41,13 @@ class ThreadedComponent(Component):
     In it: `send` (waits while the receiver is full), `recv` (waits for a message), `data_ready`, `any_ready`, `pause`,
     `wait`, `sleep` - called plainly, never yielded - and ``for message in self.inbox():``, which takes what lies in the
     box. At end of input `Finished` is raised where it waits; after Shutdown, `Stopped`. Both end it in order when
-    they are not caught. A call that blocks elsewhere (a driver) can be unblocked by overriding `interrupt`; if it has not
-    returned at the deadline it is abandoned and named.
+    they are not caught. A call that blocks elsewhere (a driver) can be unblocked by overriding `interrupt`; if it has
+    not returned at the deadline it is abandoned and named.
     """
 
     always_trips: ClassVar[bool] = True
 
-    def main(self) -> None:
+    def main(self) -> Any:
         """What the thread does."""
         raise UsageError(f"{type(self).__name__} has no main(): write one (an ordinary function, without yield)")
 
@@ -184,7 +184,9 @@ class _Thread:
         try:
             thread.start()
         except RuntimeError as exc:
-            raise UsageError(f"{self.component.path}: cannot start its thread: {exc} (too many threads or too little memory)") from exc
+            raise UsageError(
+                f"{self.component.path}: cannot start its thread: {exc} (too many threads, or too little memory)"
+            ) from exc
 
     def stop(self) -> None:
         self.stopped = True
@@ -225,12 +227,11 @@ class _Thread:
     def _ring_when_room(self) -> None:
         """The thread waits in `send`: ring when no box that it feeds is full."""
         feed = self.component._feed
-        full: Any = feed.full
-        if not full:
+        inbox = feed.full if isinstance(feed, SeveralFeeds) else feed if feed.full else None
+        if inbox is None:
             self._room_wanted = False
             self.wake()
             return
-        inbox = full if isinstance(full, Inbox) else feed
         if inbox.waiters is None:
             inbox.waiters = deque()
         if self not in inbox.waiters:
@@ -263,7 +264,7 @@ class _Thread:
                 result: Any = self.component.main()
                 if result is not None:
                     hint = " (it has a yield in it: use Component)" if hasattr(result, "__next__") else ""
-                    raise UsageError(f"main() of {self.component.path} returned {result!r}{hint}: a thread's main() just runs")
+                    raise UsageError(f"main() of {self.component.path} returned {result!r}{hint}: a thread's just runs")
         except (Finished, Stopped):
             pass
         except BaseException as exc:

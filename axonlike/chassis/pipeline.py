@@ -10,7 +10,7 @@ __all__ = ["Pipeline"]
 
 
 class Pipeline(Component):
-    """``Pipeline(a, b, c)``: a's outbox feeds b's inbox, b's outbox feeds c's inbox, and the same for signal and control.
+    """``Pipeline(a, b, c)``: a's outbox feeds b's inbox, b's feeds c's, and the same for signal and control.
 
     The first component's inbox and control, and the last one's outbox and signal, are the pipeline's own, so pipelines
     nest. ``a | b | c`` makes one too. It ends when all its components have.
@@ -20,7 +20,12 @@ class Pipeline(Component):
     """
 
     def __init__(
-        self, *components: Component, circular: bool = False, limit: int | None = 1000, policy: Policy = "block", name: str = ""
+        self,
+        *components: Component,
+        circular: bool = False,
+        limit: int | None = 1000,
+        policy: Policy = "block",
+        name: str = "",
     ) -> None:
         if name:
             self.name = name
