@@ -39,3 +39,9 @@ class Virtual:
         if seconds < 0:
             raise ValueError(f"a clock only goes forward: advance({seconds!r})")
         self._now_s += seconds
+
+    def advance_to(self, when_s: float) -> None:
+        """Move the clock on to exactly `when_s`: adding a difference could miss it by a rounding. Never goes back."""
+        if when_s < self._now_s:
+            raise ValueError(f"a clock only goes forward: advance_to({when_s!r}) at {self._now_s!r}")
+        self._now_s = when_s

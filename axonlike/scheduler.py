@@ -978,17 +978,23 @@ class Scheduler:
         # The clock is read after 1, 2, 4, ... steps while steps are short, after each one when they are long.
         countdown = stride = 1
         while ready:
+            countdown -= 1
+            if not countdown:
+                now_s = perf_counter()
+                if now_s - began_s >= SLICE_S:
+                    break
+                stride = min(2 * stride, _LONGEST_STRIDE) if now_s - looked_s < SLICE_S / 8 else 1
+                countdown, looked_s = stride, now_s
             part = ready.popleft()
             resting = part._rests_on
             if resting is not None:
                 # It found its box empty when its last step was over. In a steady stream a message has come since: it
                 # goes on without having been parked and woken. Otherwise it is parked now.
-                part._rests_on = None
-                if resting.queue and not resting.attention:
-                    part._value = resting.name
-                else:
+                if not resting.queue or resting.attention:
+                    part._rests_on = None
                     self._wait(part, part._why)
                     continue
+                part._value = resting.name
             if part._feed.full:
                 self._block(part)
             else:
@@ -1002,9 +1008,9 @@ class Scheduler:
                     self.current = None
                     self.part_failed(part, exc)
                 else:
-                    inbox = part._only
                     after = part._after
                     if after is not None:
+                        inbox = part._only
                         part._after = None
                         if after is inbox and not inbox.full and not inbox.waiters and not length_hint(inbox._rest):
                             # The short way of `settle`: a loop has taken everything.
@@ -1017,7 +1023,13 @@ class Scheduler:
                             after.settle()
                             if part._closing and part._stands is _READY:
                                 continue  # it has stopped itself and stands in the deque again
+                    if resting is not None:
+                        if trap is part._why:
+                            ready.append(part)  # it goes on as before
+                            continue
+                        part._rests_on = None
                     if type(trap) is Wait:
+                        inbox = part._only
                         if inbox is None or inbox.attention or not (trap.simple is inbox.name or trap.simple == ""):
                             self._wait(part, trap)
                         elif inbox.queue:
@@ -1043,13 +1055,6 @@ class Scheduler:
                     else:
                         self.current = None
                         self._trap(part, trap)
-            countdown -= 1
-            if not countdown:
-                now_s = perf_counter()
-                if now_s - began_s >= SLICE_S:
-                    break
-                stride = min(2 * stride, _LONGEST_STRIDE) if now_s - looked_s < SLICE_S / 8 else 1
-                countdown, looked_s = stride, now_s
         self.current = None
 
     def _wait(self, part: Part, wait: Wait) -> None:
@@ -1155,6 +1160,7 @@ class Scheduler:
             waiters = inbox.waiters = deque()
         part._state = _BLOCKED
         part._why = inbox
+        part._rests_on = None
         if after is inbox:
             waiters.appendleft(part)  # it was let in, and another was quicker: it stays first in line
         else:

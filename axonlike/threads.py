@@ -168,6 +168,11 @@ class _Thread:
         self.stopped = False
         self.over = False
         self.idle = False  # it waits for messages, without a time-out
+        self._listens = False  # it is about to wait for the bell, or does
+        # The bell's strokes, counted by one side each: a thread that was rung for works, even before it has got the
+        # interpreter to say so. Without this the scheduler could end the run with a message on its way to the thread.
+        self._rung = 0
+        self._heard = 0
         self.ident: int | None = None
         self._outgoing: deque[tuple[str, Any]] = deque()
         # Counted by one side each, so that no update is lost: what is under way is the difference.
@@ -194,10 +199,15 @@ class _Thread:
 
     def wake(self) -> None:
         self.idle = False
+        self._rung += 1
         self._bell.release()
 
     def waits_for_messages(self) -> bool:
-        return self.idle and not self._outgoing
+        return self.idle and self._rung == self._heard and not self._outgoing
+
+    def rests(self) -> bool:
+        """It waits for messages, a time or room: nothing comes from it before the scheduler's thread rings."""
+        return self._listens and self._rung == self._heard
 
     def stack(self) -> str:
         return stack_of(self.ident) if self.ident is not None else "  (not started)\n"
@@ -284,7 +294,7 @@ class _Thread:
             # A scheduler that sleeps has looked before we were idle: have it look again, this may be the end.
             if not self.scheduler.awake:
                 self.scheduler.call_from_thread(self.scheduler.kick)
-            self._bell.acquire()
+            self._listen()
             self.idle = False
             return True
         due: list[bool] = []
@@ -295,11 +305,18 @@ class _Thread:
             self.wake()
 
         self.scheduler.call_from_thread(lambda: timer.append(self.scheduler.call_at(until_s, ring)))
-        self._bell.acquire()
+        self._listen()
         if due:
             return False
         self.scheduler.call_from_thread(lambda: timer[0].cancel())
         return True
+
+    def _listen(self) -> None:
+        """Wait for one stroke of the bell. Whatever the scheduler's thread is to know has been posted before."""
+        self._listens = True
+        self._bell.acquire()
+        self._listens = False
+        self._heard += 1
 
     def send(self, message: Any, box: str) -> None:
         self._check()
@@ -330,7 +347,7 @@ class _Thread:
         self._room_wanted = True
         self._post()
         while self._room_wanted:
-            self._bell.acquire()
+            self._listen()
             self._check()
 
     def _post(self) -> None:

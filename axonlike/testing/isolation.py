@@ -1,0 +1,27 @@
+"""Keeps what a test activates away from the default scheduler of other tests, and the other way round."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from axonlike.scheduler import Scheduler, _local
+
+__all__ = ["isolated"]
+
+
+@contextlib.contextmanager
+def isolated(scheduler: Scheduler | None = None) -> Iterator[Scheduler]:
+    """In the block this thread's default scheduler is `scheduler`, by default a new one; afterwards it is as before.
+
+    Parts that were activated in it and never run are forgotten without a warning.
+    """
+    before = {name: getattr(_local, name, None) for name in ("waiting", "running")}
+    scheduler = scheduler or Scheduler(watchdog_s=None)
+    _local.waiting, _local.running = scheduler, None
+    try:
+        yield scheduler
+    finally:
+        scheduler._pending.clear()
+        for name, value in before.items():
+            setattr(_local, name, value)
