@@ -22,6 +22,7 @@ Invariants
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import logging
 import os
@@ -30,11 +31,13 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, Future
 from operator import length_hint
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from axonlike.box import Inbox
 from axonlike.errors import (
@@ -57,9 +60,11 @@ from axonlike.waits import PAUSE, Foreign, Join, Room, Sleep, Wait
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["Part", "Scheduler", "default_scheduler", "run", "run_async"]
+__all__ = ["Part", "Scheduler", "default_scheduler", "run", "run_async", "take_default_scheduler"]
 
 log = logging.getLogger("axonlike")
+
+T = TypeVar("T")
 
 SLICE_S = 0.001
 _LONGEST_STRIDE = 64
@@ -223,8 +228,18 @@ class Part:
         """True while somebody who may still send is linked to one of its data inboxes."""
         return False
 
+    def part_ending(self, part: Part) -> None:
+        """A part below it, however deep, has ended and closes its boxes next: the last moment to link around it."""
+
     def child_ended(self, child: Part) -> None:
         """One of its children has ended."""
+
+    def stop_children(self, reason: str) -> None:
+        """It was told to stop: stop what it is made of."""
+        scheduler = self._scheduler
+        assert scheduler is not None
+        for child in tuple(self._children):
+            scheduler.stop_part(child, reason)
 
     def child_failed(self, child: Part, error: BaseException) -> bool:
         """One of its children failed: True if that was dealt with, and need not end the run."""
@@ -310,8 +325,13 @@ class _Cycle:
             if member._state is not _WAITING or member._timer is not None:
                 return False
             for inbox in member._data:
-                if inbox.depth or any(feeder not in self.members for feeder in inbox.feeders or ()):
+                if inbox.depth:
                     return False
+                for feeder in inbox.feeders or ():
+                    # A chassis through which the circle passes sends nothing by itself while its children live.
+                    hollow = isinstance(feeder, Part) and feeder._state is State.HOLLOW and feeder._children
+                    if feeder not in self.members and not hollow:
+                        return False
         return True
 
 
@@ -335,7 +355,32 @@ def default_scheduler() -> Scheduler:
     scheduler: Scheduler | None = getattr(_local, "running", None) or getattr(_local, "waiting", None)
     if scheduler is None:
         scheduler = _local.waiting = Scheduler()
+        _defaults.add(scheduler)
     return scheduler
+
+
+def forget_default(scheduler: Scheduler) -> None:
+    """Its run has begun or failed: the next default scheduler of this thread is a new one."""
+    if getattr(_local, "waiting", None) is scheduler:
+        _local.waiting = None
+
+
+_defaults: weakref.WeakSet[Scheduler] = weakref.WeakSet()
+
+
+@atexit.register
+def _warn_of_what_never_ran() -> None:
+    for scheduler in tuple(_defaults):
+        if scheduler.state == "new" and scheduler.never_ran:
+            names = ", ".join(f"{part.path}" for part in scheduler.never_ran[:10])
+            log.warning("activated, but never run: %s (call run(), or .run() on the last one)", names)
+
+
+def take_default_scheduler() -> Scheduler:
+    """This thread's own default scheduler, to be run elsewhere: the next one that is asked for here is a new one."""
+    scheduler: Scheduler | None = getattr(_local, "waiting", None)
+    _local.waiting = None
+    return scheduler or Scheduler()
 
 
 @contextlib.contextmanager
@@ -343,8 +388,7 @@ def running_in_this_thread(scheduler: Scheduler) -> Iterator[None]:
     """While the block runs, `default_scheduler()` in this thread is `scheduler`."""
     before = getattr(_local, "running", None)
     _local.running = scheduler
-    if getattr(_local, "waiting", None) is scheduler:
-        _local.waiting = None
+    forget_default(scheduler)
     try:
         yield
     finally:
@@ -389,6 +433,7 @@ class Scheduler:
         self.current: Part | None = None
         self.parts: dict[Part, None] = {}
         self.slices = 0
+        self.quiescences = 0  # how often nothing could happen any more, and all that waited got end of input
         self.thread_id: int | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.state = "new"  # new, running, stopping, ended
@@ -408,11 +453,18 @@ class Scheduler:
         self._background_error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
         self._interrupted_by = ""
+        self._when_ended: list[Callable[[], None]] = []
+        self._unanswered: dict[Future[Any], None] = {}
 
     def __repr__(self) -> str:
         return f"<Scheduler {self.state}: {len(self.parts) + len(self._pending)} parts, {len(self.ready)} ready>"
 
     # -- for everybody
+
+    @property
+    def never_ran(self) -> tuple[Part, ...]:
+        """What was activated and waits for the run to begin."""
+        return tuple(self._pending)
 
     @property
     def running(self) -> bool:
@@ -432,8 +484,11 @@ class Scheduler:
         """Have these parts run: from the start of `run()`, or at once when it runs already.
 
         Activating twice is harmless. Raises WiringError if a name they need is not provided, UsageError for what is
-        not a component or has ended.
+        not a component or has ended. May be called from any thread; returns when they have been started.
         """
+        if self.running and threading.get_ident() != self.thread_id:
+            self.call(lambda: self.activate(*parts))
+            return
         new: dict[Part, None] = {}
         for part in parts:
             if isinstance(part, type):
@@ -470,7 +525,7 @@ class Scheduler:
         else:
             raise UsageError("an event loop runs in this thread already (Jupyter?): use `await run_async(...)`")
         with _Signals(self) as signals:
-            self.activate(*parts)
+            self._activate_first(parts)
             self._run_own_loop()
         signals.exit_if_signalled(self._errors)
         self._raise_errors()
@@ -478,7 +533,7 @@ class Scheduler:
     async def run_async(self, *parts: Part) -> None:
         """As `run`, inside the event loop that runs. Cancelling it stops the parts in order. Leaves signals alone."""
         self._check_new()
-        self.activate(*parts)
+        self._activate_first(parts)
         loop = asyncio.get_running_loop()
         with self._attached(loop):
             try:
@@ -497,7 +552,7 @@ class Scheduler:
         self.state = "stopping"
         self._deadline = self.call_at(self.time() + self.stop_deadline_s, self._deadline_passed)
         for part in tuple(self.parts):
-            if part._parent is None:
+            if part._parent is None or part._parent._state is _ENDED:
                 self.stop_part(part, reason)
         if not self.parts:
             self._finish()
@@ -512,6 +567,37 @@ class Scheduler:
         except RuntimeError:  # the loop has closed since
             return False
         return True
+
+    def call(self, action: Callable[[], T], timeout_s: float | None = None) -> T:
+        """Have `action` called in the scheduler's thread, and return its result: from any thread, before the run too.
+
+        Raises what it raises, TimeoutError after `timeout_s`, and UsageError when the run has ended.
+        """
+        if not self.running or threading.get_ident() == self.thread_id:
+            return action()
+        answer: Future[T] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(action())
+            except BaseException as exc:
+                answer.set_exception(exc)
+
+        over = UsageError("this scheduler's run has ended")
+        # What is posted to a loop that then closes is never called: the end of the run answers for it.
+        self._unanswered[answer] = None
+        try:
+            if not self.call_from_thread(ask) or self.state == "ended":
+                raise over
+            return answer.result(timeout_s)
+        except CancelledError:
+            raise over from None
+        finally:
+            self._unanswered.pop(answer, None)
+
+    def when_ended(self, action: Callable[[], None]) -> None:
+        """Have `action` called, in the scheduler's thread, when the run is over in whatever way. It must not raise."""
+        self._when_ended.append(action)
 
     # -- with, async with, and a thread of its own
 
@@ -691,9 +777,11 @@ class Scheduler:
         reaction = REACTION[part._state, Ending.SHUTDOWN]
         if reaction is Reaction.NOTHING or part._closing:
             return
-        if part in self._pending:
-            del self._pending[part]
         part._closing = True
+        if part not in self.parts:  # activated, but the run has not begun
+            self._pending.pop(part, None)
+            self._closing_quietly(part)
+            return
         if reaction is Reaction.CANCEL and part._state is State.FOREIGN:
             part._body.cancel(reason)
         elif reaction is not Reaction.CHILDREN:
@@ -702,8 +790,7 @@ class Scheduler:
             part._resume = lambda _value: self._close_step(part)
             self._to_the_front(part)
         # Children come after, so that they stand before their parent: what started last is closed first.
-        for child in tuple(part._children):
-            self.stop_part(child, reason)
+        part.stop_children(reason)
         self.hollow_part_may_end(part)
 
     def _to_the_front(self, part: Part) -> None:
@@ -734,6 +821,7 @@ class Scheduler:
         if after is not None:
             after.settle()
         self._outside.pop(part, None)
+        _tell_those_above(part)
         part.unlink_all(part._closing)
         if part._group is not None:
             part._group.members.discard(part)
@@ -784,6 +872,7 @@ class Scheduler:
     def restart(self, part: Part, delay_s: float) -> None:
         """Call the part's main() again, now or after `delay_s`; boxes and links stay."""
         part._body = None
+        part._rests_on = None  # a fresh generator takes no value: what lies in its boxes, it looks for itself
         if delay_s > 0:
             part._state = State.BACKING_OFF
             part._timer = self.call_at(self.time() + delay_s, lambda: self._start_body(part))
@@ -803,6 +892,16 @@ class Scheduler:
         return False
 
     # -- the run
+
+    def _activate_first(self, parts: Iterable[Part]) -> None:
+        """What `run(...)` was given. If that cannot run, nothing stays behind for the next run."""
+        try:
+            self.activate(*parts)
+        except BaseException:
+            self.state = "ended"
+            self._pending.clear()
+            forget_default(self)
+            raise
 
     def _check_new(self) -> None:
         if self.state == "ended":
@@ -845,6 +944,10 @@ class Scheduler:
                 yield
             finally:
                 self.state = "ended"
+                for answer in tuple(self._unanswered):
+                    answer.cancel()
+                for action in self._when_ended:
+                    action()
                 if self._armed is not None:
                     self._armed.cancel()
                 if self._watchdog is not None:
@@ -912,12 +1015,15 @@ class Scheduler:
         self.kick()
 
     def _closing_quietly(self, part: Part) -> None:
-        """Take back a part that was admitted but never started."""
-        self.parts.pop(part, None)
-        self._busy -= part._counts
+        """Take back a part that was activated or admitted but never started."""
+        if self.parts.pop(part, part) is None:
+            self._busy -= part._counts
         part._state = _ENDED
         part._resume = _gone
+        _tell_those_above(part)
         part.unlink_all(True)
+        if part._parent is not None:
+            part._parent._children.pop(part, None)
 
     def _start_body(self, part: Part) -> None:
         part._timer = None
@@ -941,17 +1047,22 @@ class Scheduler:
         for members in strongly_connected(parts, Part.consumers):
             cycle = _Cycle(members)
             for member in members:
+                if member._group is not None:
+                    member._group.members.discard(member)
                 member._group = cycle
             self._cycles.append(cycle)
 
     def rewired(self, part: Part) -> None:
         """Links of a running part have changed."""
+        parts = [part]
         if part._group is not None:
             old = part._group
-            for member in tuple(old.members):
+            parts += (member for member in old.members if member is not part)
+            for member in parts:
                 member._group = None
             old.members.clear()
-        self._find_cycles((part,))
+        self._cycles = [cycle for cycle in self._cycles if cycle.members]
+        self._find_cycles(parts)
 
     def _slice(self) -> None:
         try:
@@ -1193,10 +1304,12 @@ class Scheduler:
 
     def _close_step(self, part: Part) -> Any:
         """The last step of a part that was told to stop."""
-        part._resume = part._body.send if hasattr(part._body, "send") else _gone
+        # A generator or a coroutine runs in steps; what runs outside (it has no throw) says later that it has ended.
+        in_steps = hasattr(part._body, "throw")
+        part._resume = part._body.send if in_steps else _gone
         if part.close_body():
             raise StopIteration
-        if part._body is not None and hasattr(part._body, "send"):
+        if in_steps:
             return None
         return _LEAVE
 
@@ -1249,6 +1362,7 @@ class Scheduler:
             part for part in self.parts
             if part._counts and not part._input_ended and part._state in (_WAITING, State.OUTSIDE)
         ]  # fmt: skip
+        self.quiescences += bool(waiting)
         for part in waiting:
             self.input_ended(part)
         if waiting or not self.parts:
@@ -1300,6 +1414,13 @@ def _serves(part: Part) -> bool:
             return True
         above = above._parent
     return False
+
+
+def _tell_those_above(part: Part) -> None:
+    above = part._parent
+    while above is not None:
+        above.part_ending(part)
+        above = above._parent
 
 
 def _with_children(roots: Iterable[Part]) -> Iterator[Part]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import select
@@ -31,6 +32,7 @@ def no_leaks(what: str = "the block", *, grace_s: float = 2.0) -> Iterator[None]
     What is just ending gets `grace_s`. Nothing is checked when the block raises: a traceback keeps objects alive.
     Descriptors and children are seen on Linux only.
     """
+    _make_what_lasts()
     before = _open_things()
     yield
     deadline_s = time.monotonic() + grace_s
@@ -39,6 +41,15 @@ def no_leaks(what: str = "the block", *, grace_s: float = 2.0) -> Iterator[None]
             raise LeakError(what, left)
         gc.collect()  # a socket or file that nobody refers to is not a leak of the component under test alone
         select.select([], [], [], _GRACE_STEP_S)
+
+
+@functools.cache
+def _make_what_lasts() -> None:
+    """libuv keeps one pipe for the life of the process from its first loop on: nobody's leak."""
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        uvloop.new_event_loop().close()
 
 
 def _open_things() -> dict[object, str]:

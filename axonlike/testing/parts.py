@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from axonlike.component import Component
 from axonlike.errors import Finished
-from axonlike.shutdown import State
 
 __all__ = ["CRASH", "END", "PAUSE", "Crashing", "Feeder", "Probe", "Stalled"]
 
@@ -86,9 +85,13 @@ class Probe(Component):
         try:
             while True:
                 yield self.wait("inbox")
-                self._keep(self.recv())
-                if self._seconds_each:
-                    yield self.sleep(self._seconds_each)
+                if self._forward or self._seconds_each:
+                    self._keep(self.recv())
+                    if self._seconds_each:
+                        yield self.sleep(self._seconds_each)
+                else:
+                    for message in self.inbox():
+                        self._keep(message)
         except Finished:
             self.ended_by = "finished"
             raise
@@ -115,7 +118,7 @@ class Stalled(Component):
         self.configure_inbox("inbox", limit=limit)
 
     def main(self) -> Generator[Any, Any, None]:
-        while self._state is not State.ENDED:
+        while True:
             yield self.sleep(3600.0)
 
 

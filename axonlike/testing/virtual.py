@@ -17,8 +17,9 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from axonlike.clock import Virtual
 from axonlike.component import Component
@@ -29,6 +30,9 @@ from axonlike.testing.parts import Feeder, Probe
 from axonlike.threads import ThreadedComponent
 
 __all__ = ["VirtualLoop", "outputs", "run_virtual"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -50,18 +54,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.clock.time()
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
         future = super().run_in_executor(executor, func, *args)
         self._calls_in_executors += 1
         future.add_done_callback(self._executor_done)
         return future
+
+    async def shutdown_default_executor(self, *timeout: Any) -> None:
+        self._calls_in_executors += 1  # asyncio joins the executor's threads in one more thread
+        try:
+            await super().shutdown_default_executor(*timeout)
+        finally:
+            self._calls_in_executors -= 1
 
     def run_until_complete(self, future: Any) -> Any:
         try:
             return super().run_until_complete(future)
         finally:
             if self.left_over is None:
-                self.left_over = sorted(repr(task) for task in asyncio.all_tasks(self))
+                self.left_over = sorted(repr(t) for t in asyncio.all_tasks(self) if not _finalises_a_generator(t))
 
     def _executor_done(self, _future: object) -> None:
         self._calls_in_executors -= 1
@@ -117,12 +130,17 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-t
             scheduler = _scheduler_here()
             held_by = scheduler.held_by if scheduler is not None else ()
             if not held_by:
-                raise RuntimeError("nothing can happen any more in virtual time: no timer, no thread, no socket is left")
+                raise RuntimeError("nothing can happen any more in virtual time: there is no timer, thread or socket")
         began_s = time.monotonic()
         events = super().select(timeout)
         passed_s = time.monotonic() - began_s
         self._loop.clock.advance(passed_s if timeout is None else min(passed_s, timeout))
         return events
+
+
+def _finalises_a_generator(task: asyncio.Task[Any]) -> bool:
+    """asyncio's own way to close an async generator whose reader was cancelled: nobody's leak."""
+    return type(task.get_coro()).__name__.startswith("async_generator_")
 
 
 def _scheduler_here() -> Scheduler | None:
@@ -182,7 +200,12 @@ def _stop_the_run(reason: str) -> None:
 
 
 def outputs(
-    component: Component, messages: list[Any], *, inbox: str = "inbox", outbox: str = "outbox", until_s: float | None = None
+    component: Component,
+    messages: Iterable[Any],
+    *,
+    inbox: str = "inbox",
+    outbox: str = "outbox",
+    until_s: float | None = None,
 ) -> list[Any]:
     """What a component sends for these messages (which may hold the markers of `Feeder`), in virtual time."""
     feeder, probe = Feeder(messages), Probe()

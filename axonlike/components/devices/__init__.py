@@ -1,3 +1,12 @@
 """Components: devices."""
 
-__all__: list[str] = []
+from axonlike.components.devices.serial import (
+    SerialLines,
+    SerialLost,
+    SerialOpened,
+    SerialPort,
+    SerialStatistics,
+    SerialUnavailable,
+)
+
+__all__ = ["SerialLines", "SerialLost", "SerialOpened", "SerialPort", "SerialStatistics", "SerialUnavailable"]

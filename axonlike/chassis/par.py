@@ -1,0 +1,100 @@
+"""Par: any number of components side by side, as one component."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from typing import Any
+
+from axonlike import linkage as _linkage
+from axonlike.chassis.slot import hand_to_control
+from axonlike.component import Component
+from axonlike.errors import WiringError
+from axonlike.linkage import Kind, Linkage
+from axonlike.messages import ProducerFinished, Shutdown
+from axonlike.scheduler import Part
+
+__all__ = ["Par"]
+
+
+class Par(Component):
+    """``Par(a, b, c)`` runs them side by side; it ends when all have ended.
+
+    What the outboxes of its components send goes out of its outbox, in the order in which it is sent. What comes to its
+    inbox goes to the inbox of each (the same object; the slowest of them holds the sender back), and what comes to its
+    control to the control of each. With nothing linked to its inbox, that costs nothing.
+    """
+
+    def __init__(self, *components: Component, name: str = "") -> None:
+        if name:
+            self.name = name
+        if not components:
+            raise WiringError(f"{type(self).__name__}() needs components")
+        self.add_child(*components)
+        if len(self._children) != len(components):
+            raise WiringError(f"{self.path}: the same component stands in it twice; make a second one")
+        self._components = components
+        self._copies: _Copies | None = None
+        self._told_to_stop = False
+        for component in components:
+            self.link((component, "outbox"), (self, "outbox"), passthrough="out")
+        if len(components) == 1:
+            self.link((self, "inbox"), (components[0], "inbox"), passthrough="in")
+
+    def start(self) -> None:
+        """Has no body: it stands as long as its components."""
+
+    def _target(self, box: str) -> Any:
+        """Somebody links to its inbox: now the component that copies is needed."""
+        if box != "inbox":
+            return super()._target(box)
+        if self._copies is None:
+            self._copies = _Copies(component for component in self._components if not component.ended)
+            self.add_child(self._copies)
+            # Entered without resolving what is upstream: that is what we are asked for.
+            _linkage.connect(Linkage(Kind.PASS_IN, self, "inbox", self._copies, "inbox"))
+        return self._copies.open_inbox("inbox")
+
+    def controlled(self, message: Any) -> None:
+        if isinstance(message, Shutdown):
+            self._told_to_stop = True
+        if isinstance(message, ProducerFinished) and self._copies is not None and not self._copies.ended:
+            self._copies.controlled(message)  # the others hear of it when all that came before has been copied
+            return
+        for child in tuple(self._children):
+            if isinstance(child, Component):
+                hand_to_control(child, message)
+
+    def child_ended(self, child: Part) -> None:
+        if child is self._copies:
+            if not self._closing:
+                self.controlled(ProducerFinished(self.path))
+        elif self._copies is not None and tuple(self._children) == (self._copies,):
+            self._copies.stop("all components have ended")
+
+    def consumer_ended(self, outbox: str) -> None:
+        """Concerns the components that feed the outbox; each of them is told by itself."""
+
+    def unlink_all(self, shut_down: bool) -> None:
+        super().unlink_all(shut_down or self._told_to_stop)
+
+
+class _Copies(Component):
+    """Gives each message to all components of a Par."""
+
+    def __init__(self, components: Iterable[Component]) -> None:
+        self.name = "copies"
+        self._boxes = []
+        for component in components:
+            box = self.add_outbox(component.name)
+            self.link((self, box), (component, "inbox"))
+            self._boxes.append(box)
+
+    def main(self) -> Generator[Any, Any, None]:
+        inbox, boxes, send = self.inbox(), self._boxes, self.send
+        while True:
+            yield self.wait("inbox")
+            for message in inbox:
+                for box in boxes:
+                    send(message, box)
+                while self._feed.full:
+                    yield
