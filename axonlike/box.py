@@ -326,19 +326,17 @@ class Inbox:
         return message
 
     def __iter__(self) -> Iterator[Any]:
-        if self._rest is not None:
+        if self.attention and self._rest is not None:
             self._put_back()
         queue = self.queue
         if not queue or queue is self:
             return _NOTHING
         if len(queue) == 1:
-            batch = [queue.popleft()]
+            self._batch = batch = [queue.popleft()]
         else:
-            batch = list(queue)
+            self._batch = batch = list(queue)
             queue.clear()
-        self._batch = batch
         self._rest = rest = iter(batch)
-        self._folded = 0
         self.attention = True
         owner = self.owner
         owner._last = self
@@ -392,6 +390,7 @@ class Inbox:
             self._folded = done
         if done == len(batch):
             self._batch = self._rest = None
+            self._folded = 0
             self._look()
         self.trip = 1
 
@@ -401,6 +400,7 @@ class Inbox:
         if self._rest is not None:
             self.queue.extendleft(reversed(list(self._rest)))
             self._batch = self._rest = None
+            self._folded = 0
             self._look()
 
     def _relieve(self) -> None:

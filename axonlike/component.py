@@ -197,6 +197,14 @@ class Component(Part):
             inbox.tripped()
         return self._sent
 
+    def send_many(self, messages: Iterable[Any], box: str = "outbox") -> Any:
+        """Deliver several messages in order: as `send` for each, with one look at the receiver."""
+        link = self._links.get(box)
+        if link is None:
+            link = self._open_outbox(box)
+        link.put_many(messages)
+        return self._sent
+
     def recv(self, box: str = "inbox") -> Any:
         """Take the oldest message from an inbox. Raises BoxEmpty when there is none: look with `data_ready` first."""
         try:
@@ -389,7 +397,7 @@ class Component(Part):
 
     def _set_limit(self, new: Linkage, limit: int | Literal["unchanged"] | None, policy: Policy | None) -> None:
         owner, box = _linkage.final_inbox(new.sink, new.sink_box)
-        if len(list(_linkage.upstream(owner, box))) > 1:
+        if _linkage.links_to(owner, box) > 1:
             raise WiringError(f"{new}: one of several links to {owner.path}.{box} cannot set its limit and policy")
         inbox = owner.open_inbox(box)
         inbox.configure(inbox.limit_or_none if limit == "unchanged" else limit, policy or inbox.policy)
@@ -666,6 +674,10 @@ class Door:
 
     put = append
 
+    def put_many(self, messages: Iterable[Any]) -> None:
+        for message in messages:
+            self.append(message)
+
     def __len__(self) -> int:
         return 0
 
@@ -712,17 +724,25 @@ class Step(Component):
         self.on_error = on_error
 
     def main(self) -> Generator[Any, Any, None]:
-        function, send, inbox = self.function, self.send, self.inbox()
+        function, inbox = self.function, self.inbox()
+        results: list[Any] = []
         while True:
             yield self.wait("inbox")
-            for message in inbox:
-                result = function(message)
-                if result is None:
-                    continue
-                if hasattr(result, "__next__"):
-                    yield from self._pull(result)
-                else:
-                    send(result)
+            try:
+                for message in inbox:
+                    result = function(message)
+                    if result is None:
+                        continue
+                    if hasattr(result, "__next__"):
+                        self.send_many(results)
+                        results.clear()
+                        yield from self._pull(result)
+                    else:
+                        results.append(result)
+            finally:
+                if results:
+                    self.send_many(results)
+                    results.clear()
 
     def _pull(self, items: Iterator[Any]) -> Generator[Any, Any, None]:
         try:

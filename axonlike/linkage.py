@@ -180,6 +180,20 @@ def upstream(component: Component, inbox: str) -> Iterator[tuple[Component, str]
                 work.append((linkage.source, linkage.source_box))
 
 
+def links_to(component: Component, inbox: str) -> int:
+    """How many links deliver to this inbox; what passes out through a chassis on the way is one link."""
+    number, work = 0, [(component, inbox)]
+    while work:
+        component, box = work.pop()
+        if component._wires is not None:
+            for linkage in component._wires.to_in.get(box, ()):
+                if linkage.kind is Kind.DELIVER:
+                    number += 1
+                else:
+                    work.append((linkage.source, linkage.source_box))
+    return number
+
+
 def no_such_box(component: Component, kind: str, name: str, known: Iterable[str]) -> NoSuchBox:
     """The error for a box name that is not there."""
     names = sorted(known)

@@ -536,14 +536,22 @@ class Scheduler:
         self._activate_first(parts)
         loop = asyncio.get_running_loop()
         with self._attached(loop):
-            try:
-                await self._start(loop)
-            except asyncio.CancelledError:
-                self.stop("cancelled")
-                if self._done is not None:
-                    await self._done
-                raise
+            await self._until_done(self._start(loop))
         self._raise_errors()
+
+    async def _until_done(self, done: asyncio.Future[None]) -> None:
+        """Wait for the end of the run. Cancelled, stop the parts in order first; cancelled again, give them up."""
+        try:
+            await asyncio.shield(done)  # a cancelled task cancels what it awaits: the run's own future must not be
+        except asyncio.CancelledError:
+            self.stop("cancelled")
+            try:
+                await asyncio.shield(done)
+            except asyncio.CancelledError:
+                self._deadline_passed()
+            for error in self._errors:
+                log.error("while stopping: %s", error)
+            raise
 
     def stop(self, reason: str = "stop()") -> None:
         """End all parts in order, the last activated first. Only from the scheduler's own thread."""
@@ -651,7 +659,7 @@ class Scheduler:
             with self._attached(loop):
                 done = self._start(loop)
                 started.set_result(None)
-                await done
+                await self._until_done(done)
 
         self._check_new()
         self.hold(self, "the block that uses it")
@@ -1125,8 +1133,10 @@ class Scheduler:
                         part._after = None
                         if after is inbox and not inbox.full and not inbox.waiters and not length_hint(inbox._rest):
                             # The short way of `settle`: a loop has taken everything.
-                            inbox._taken += len(inbox._batch) - inbox._folded
-                            inbox.last = inbox._batch[-1]
+                            batch = inbox._batch
+                            inbox._taken += len(batch) - inbox._folded
+                            inbox._folded = 0
+                            inbox.last = batch[-1]
                             inbox._batch = inbox._rest = None
                             inbox.attention = part._input_ended or inbox.queue is inbox
                         else:
@@ -1487,7 +1497,8 @@ class _Signals:
         self._over.set()
         if self._enforcer is not None:
             self._enforcer.join()
-        for number, before in self._before.items():
+        # SIGINT's comes back last: from then on a Ctrl-C raises KeyboardInterrupt, and must not leave the others to us.
+        for number, before in reversed(self._before.items()):
             signal.signal(number, before)
 
     def exit_if_signalled(self, errors: list[BaseException]) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 from axonlike.box import Inbox
@@ -109,6 +109,10 @@ class ThreadedComponent(Component):
             super().send(message, box)
         else:
             thread.send(message, box)
+
+    def send_many(self, messages: Iterable[Any], box: str = "outbox") -> None:
+        for message in messages:
+            self.send(message, box)
 
     def recv(self, box: str = "inbox", timeout: float | None = None) -> Any:
         """Take the oldest message; waits for one. Raises BoxEmpty after `timeout` seconds, Finished, Stopped."""

@@ -38,7 +38,7 @@ def medians(what: str, names: tuple[str, ...], count: int, rounds: int, *argumen
 
 def _components(options: Options) -> Table:
     count = options.scaled(COMPONENTS)
-    found = medians("components", ("axonlike", "asyncio", "raw"), count, 1, 0.5 if options.quick else IDLE_S)
+    found = medians("components", ("axonlike", "asyncio", "raw"), count, 1, 1.0 if options.quick else IDLE_S)
     table = Table(
         f"Idle: {count:,} components that wait",
         ("MB added", "bytes each", "create s", "start s", "us each", "CPU % idle", "wake-ups/s", "stop s"),

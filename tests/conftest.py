@@ -51,6 +51,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # A copy, because pytest puts a file in place of descriptor 2 while a test runs, and what is written there just
     # before the process ends would be lost. Left open: it is needed until the very end.
     config.stash[_stderr] = os.dup(2)
+    # libuv keeps one pipe for the life of the process from its first loop on: no test's leak.
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        uvloop.new_event_loop().close()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, ClassVar
 
-from axonlike.chassis.slot import Slot, check_makers, hand_to_control, made_by
+from axonlike.chassis.hollow import hand_to_control
+from axonlike.chassis.slot import Slot, check_makers, made_by
 from axonlike.component import Component
 from axonlike.errors import Finished, WiringError
 from axonlike.messages import ProducerFinished
@@ -57,7 +58,7 @@ class Carousel(Slot):
                 message = self.recv("next")
                 if (old := self._occupant) is not None:
                     self._replacing = True
-                    self._vacate()
+                    self._take_back_input()
                     old.stop("replaced in a Carousel")
                     yield self.join(old)
                     self._replacing = False
@@ -80,7 +81,8 @@ class Carousel(Slot):
             self._end_if_nothing_waits()
 
     def _end_if_nothing_waits(self) -> None:
-        if self._scheduler is not None and not self._replacing and not (self.data_ready("inbox") and self.has_producers()):
+        data_may_be_used = self.data_ready("inbox") and self.has_producers()
+        if self._scheduler is not None and not self._replacing and not data_may_be_used:
             self._scheduler.input_ended(self)
 
     def child_ended(self, child: Part) -> None:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from axonlike.chassis.hollow import Hollow
 from axonlike.component import Component
 from axonlike.errors import WiringError, did_you_mean
-from axonlike.linkage import Kind
 
 __all__ = ["Graphline"]
 
 _ARROW = re.compile(r"->")
 
 
-class Graphline(Component):
+class Graphline(Hollow):
     """``Graphline(A=..., B=..., links="A -> B; A.error -> C")``, or Kamaelia's
     ``linkages={("A", "outbox"): ("B", "inbox")}``.
 
     In `links` a box that is not named is ``outbox`` before an arrow and ``inbox`` after it; ``a -> b -> c`` chains. An
-    empty box name in `linkages` means the same. "self" stands for the graphline: ``("self", "inbox")`` as a source passes in,
-    as a sink a box of "self" passes out; boxes of "self" that do not exist are made for this one graphline.
+    empty box name in `linkages` means the same. "self" stands for the graphline: as a source ``("self", "inbox")``
+    passes in, as a sink a box of "self" passes out; boxes of "self" that do not exist are made for this one graphline.
 
     Shutdown works by itself: what comes to its control goes to every component whose control nobody linked, and
-    when all components have ended it sends ProducerFinished (or Shutdown) on its own signal.
+    when all components have ended it sends ProducerFinished (or Shutdown) on its own signal. It ends with the last of
+    them. Raises WiringError, with the names that there are, for any name that does not fit.
     """
 
     def __init__(
@@ -35,20 +35,27 @@ class Graphline(Component):
         name: str = "",
         **components: Component,
     ) -> None:
+        kind = type(self).__name__
+        for option, value in (("name", name), ("links", links)):
+            if not isinstance(value, str):
+                raise WiringError(f"{kind}({option}={value!r}): {option} is a text; give a component another name")
+        if not isinstance(linkages, Mapping | None):
+            raise WiringError(f'{kind}: linkages is {{("A", "outbox"): ("B", "inbox"), ...}}, not {linkages!r}')
         if name:
             self.name = name
         if not components:
-            raise WiringError(f"{type(self).__name__}() needs components: {type(self).__name__}(A=..., B=..., links=\"A -> B\")")
+            raise WiringError(f'{kind}() needs components: {kind}(A=..., B=..., links="A -> B")')
         self.components = components
+        keys: dict[int, str] = {}
         for key, component in components.items():
-            if isinstance(component, Component) and component.name == type(component).__name__:
+            first = keys.setdefault(id(component), key)
+            if first != key:
+                raise WiringError(f"{self.path}: {first} and {key} are the same component; make a second one")
+            if getattr(component, "name", "") == type(component).__name__:
                 component.name = key
             self.add_child(component)
         for source, sink in (*(linkages or {}).items(), *_parse(links, self.path)):
             self._link_named(source, sink)
-
-    def start(self) -> None:
-        """Has no body: it stands as long as its components."""
 
     def _link_named(self, source: tuple[str, str], sink: tuple[str, str]) -> None:
         a, a_box = self._end(source, "outbox", "inbox")
@@ -68,19 +75,11 @@ class Graphline(Component):
         if name == "self":
             return self, box or own_default
         if name not in self.components:
-            there_are = ", ".join(self.components)
+            known = (*self.components, "self")
             raise WiringError(
-                f"{self.path}: no component {name!r}{did_you_mean(name, (*self.components, 'self'))} (there are: {there_are}, self)"
+                f"{self.path}: no component {name!r}{did_you_mean(name, known)} (there are: {', '.join(known)})"
             )
         return self.components[name], box or default
-
-    def controlled(self, message: Any) -> None:
-        for child in tuple(self._children):
-            wires = child.wires() if isinstance(child, Component) else None
-            linked = wires is not None and any(link.kind is Kind.DELIVER for link in wires.to_in.get("control", ()))
-            if isinstance(child, Component) and not linked:
-                child.controlled(message)
-        self._closing = self._closing or type(message).__name__ == "Shutdown"
 
 
 def _parse(links: str, path: str) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:

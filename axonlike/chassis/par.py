@@ -6,17 +6,17 @@ from collections.abc import Generator, Iterable
 from typing import Any
 
 from axonlike import linkage as _linkage
-from axonlike.chassis.slot import hand_to_control
+from axonlike.chassis.hollow import Hollow
 from axonlike.component import Component
 from axonlike.errors import WiringError
 from axonlike.linkage import Kind, Linkage
-from axonlike.messages import ProducerFinished, Shutdown
+from axonlike.messages import ProducerFinished
 from axonlike.scheduler import Part
 
 __all__ = ["Par"]
 
 
-class Par(Component):
+class Par(Hollow):
     """``Par(a, b, c)`` runs them side by side; it ends when all have ended.
 
     What the outboxes of its components send goes out of its outbox, in the order in which it is sent. What comes to its
@@ -34,14 +34,10 @@ class Par(Component):
             raise WiringError(f"{self.path}: the same component stands in it twice; make a second one")
         self._components = components
         self._copies: _Copies | None = None
-        self._told_to_stop = False
         for component in components:
             self.link((component, "outbox"), (self, "outbox"), passthrough="out")
         if len(components) == 1:
             self.link((self, "inbox"), (components[0], "inbox"), passthrough="in")
-
-    def start(self) -> None:
-        """Has no body: it stands as long as its components."""
 
     def _target(self, box: str) -> Any:
         """Somebody links to its inbox: now the component that copies is needed."""
@@ -55,14 +51,10 @@ class Par(Component):
         return self._copies.open_inbox("inbox")
 
     def controlled(self, message: Any) -> None:
-        if isinstance(message, Shutdown):
-            self._told_to_stop = True
         if isinstance(message, ProducerFinished) and self._copies is not None and not self._copies.ended:
             self._copies.controlled(message)  # the others hear of it when all that came before has been copied
-            return
-        for child in tuple(self._children):
-            if isinstance(child, Component):
-                hand_to_control(child, message)
+        else:
+            super().controlled(message)
 
     def child_ended(self, child: Part) -> None:
         if child is self._copies:
@@ -70,12 +62,6 @@ class Par(Component):
                 self.controlled(ProducerFinished(self.path))
         elif self._copies is not None and tuple(self._children) == (self._copies,):
             self._copies.stop("all components have ended")
-
-    def consumer_ended(self, outbox: str) -> None:
-        """Concerns the components that feed the outbox; each of them is told by itself."""
-
-    def unlink_all(self, shut_down: bool) -> None:
-        super().unlink_all(shut_down or self._told_to_stop)
 
 
 class _Copies(Component):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from axonlike.box import Policy
+from axonlike.chassis.hollow import Hollow, hand_to_control
 from axonlike.component import Component
-from axonlike.errors import WiringError
+from axonlike.errors import UsageError, WiringError
+from axonlike.linkage import Linkage
+from axonlike.messages import Shutdown
 
 __all__ = ["Pipeline"]
 
 
-class Pipeline(Component):
+class Pipeline(Hollow):
     """``Pipeline(a, b, c)``: a's outbox feeds b's inbox, b's feeds c's, and the same for signal and control.
 
     The first component's inbox and control, and the last one's outbox and signal, are the pipeline's own, so pipelines
@@ -31,33 +36,46 @@ class Pipeline(Component):
             self.name = name
         if not components:
             raise WiringError(f"{type(self).__name__}() needs components")
-        self.add_child(*components)
-        if len(self._children) != len(components):
+        if len({id(component) for component in components}) != len(components):
             raise WiringError(f"{self.path}: the same component stands in it twice; make a second one")
-        changed = (limit, policy) != (1000, "block")
-        for a, b in zip(components, components[1:], strict=False):
-            self._join(a, b, limit if changed else "unchanged", policy if changed else None)
-        first, last = components[0], components[-1]
-        if circular:
-            self._join(last, first, limit if changed else "unchanged", policy if changed else None)
-            return
-        self.link((self, "inbox"), (first, "inbox"), passthrough="in")
-        self.link((self, "control"), (first, "control"), passthrough="in")
-        self.link((last, "outbox"), (self, "outbox"), passthrough="out")
-        self.link((last, "signal"), (self, "signal"), passthrough="out")
+        self.add_child(*components)
+        self._in_order = components
+        self._joints: list[Linkage] = []
+        joints = zip(components, (*components[1:], components[0]) if circular else components[1:], strict=False)
+        for a, b in joints:
+            self._join(a, b, limit, policy)
+        if not circular:
+            first, last = components[0], components[-1]
+            self._joints += (
+                self.link((self, "inbox"), (first, "inbox"), passthrough="in"),
+                self.link((self, "control"), (first, "control"), passthrough="in"),
+                self.link((last, "outbox"), (self, "outbox"), passthrough="out"),
+                self.link((last, "signal"), (self, "signal"), passthrough="out"),
+            )
 
-    def _join(self, a: Component, b: Component, limit: object, policy: Policy | None) -> None:
-        self.link((a, "outbox"), (b, "inbox"), limit=limit, policy=policy)  # type: ignore[arg-type]
-        self.link((a, "signal"), (b, "control"))
+    def _join(self, a: Component, b: Component, limit: int | None, policy: Policy) -> None:
+        changed_limit: int | Literal["unchanged"] | None = "unchanged"
+        changed_policy = None
+        if (limit, policy) != (1000, "block"):
+            changed_limit, changed_policy = limit, policy
+        self._joints += (
+            self.link((a, "outbox"), (b, "inbox"), limit=changed_limit, policy=changed_policy),
+            self.link((a, "signal"), (b, "control")),
+        )
 
-    def start(self) -> None:
-        """Has no body: it stands as long as its components."""
+    def controlled(self, message: Any) -> None:
+        # Comes here in a circle, and when the first component has ended: it then runs along what is left.
+        self._told_to_stop = self._told_to_stop or isinstance(message, Shutdown)
+        for component in self._in_order:
+            if not component.ended:
+                hand_to_control(component, message)
+                return
 
 
 def _compose(left: Component, right: Component) -> Component:
-    """What ``left | right`` is: the pipelines that ``|`` made are taken apart and joined to one."""
+    """What ``left | right`` is: a pipeline that ``|`` made and nobody has used is made one with what follows."""
     if isinstance(left, Piped):
-        return Piped(*left.taken_apart(), right)
+        return Piped(*left.taken_apart(), right) if left.is_fresh() else Piped(left, right)
     return Piped(left, right)
 
 
@@ -66,16 +84,26 @@ class Piped(Pipeline):
 
     def __init__(self, *components: Component) -> None:
         super().__init__(*components, name="Pipeline")
-        self._written = components
+        self._became_part = False
+
+    def is_fresh(self) -> bool:
+        """Has nobody linked it, activated it or made it a part of something?"""
+        linked = set(self.wires().all()).difference(self._joints)
+        return not linked and self._parent is None and self._scheduler is None and not self._became_part
 
     def taken_apart(self) -> tuple[Component, ...]:
-        """Undo the wiring; the components are free again."""
-        for component in self._written:
-            for linkage in tuple(component.wires().all()):
-                self.unlink(linkage)
+        """Undo its own wiring; the components are free again, and it stands for nothing any more."""
+        for linkage in self._joints:
+            self.unlink(linkage)
+        for component in self._in_order:
             component._parent = None
         self._children.clear()
-        return self._written
+        self._became_part = True
+        return self._in_order
+
+    def start(self) -> None:
+        if self._became_part:
+            raise UsageError(f"{self.path}: its components went into a longer pipeline, written with `|`; run that one")
 
 
 Component._compose = staticmethod(_compose)

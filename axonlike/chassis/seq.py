@@ -18,7 +18,8 @@ class Seq(Slot):
 
     Each is a component, or a function (or class) that makes one when its turn comes. Messages that one has not taken
     are there for the next. A component that ends because of end of input leaves the same to its successors, so all get
-    their turn. After the last one the Seq ends (ProducerFinished on its signal); Shutdown ends it and the one that runs.
+    their turn. After the last one the Seq ends (ProducerFinished on its signal). Shutdown ends both it and
+    the one that runs.
     """
 
     def __init__(self, *steps: Component | Callable[[], Component], name: str = "") -> None:

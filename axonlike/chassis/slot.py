@@ -1,4 +1,4 @@
-"""What the chassis have in common: handing control down, and a place whose component is replaced while links stay.
+"""A place in a graph whose component is replaced while the links to it stay.
 
 Theory of operation of `Slot`. A slot's boxes pass through to the component in it, its occupant, so a message costs
 nothing on its way. Before an occupant closes its boxes, `part_ending` takes the link back and draws what the occupant
@@ -10,27 +10,17 @@ its producer all the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from axonlike.box import Inbox, Sink
+from axonlike.chassis.hollow import hand_to_control
 from axonlike.component import Component
 from axonlike.errors import WiringError
 from axonlike.linkage import Kind, Linkage, final_inbox, upstream
-from axonlike.messages import ProducerFinished, Shutdown
+from axonlike.messages import ProducerFinished
 from axonlike.scheduler import Part
 
-__all__ = ["Slot", "check_makers", "hand_to_control", "made_by", "name_of"]
-
-
-def hand_to_control(component: Component, message: ProducerFinished | Shutdown) -> None:
-    """Give a component what came to the control of its chassis.
-
-    ProducerFinished goes by those that are still fed: it would overtake data, and the end of their producers ends them.
-    """
-    owner, box = final_inbox(component, "control")
-    if isinstance(message, ProducerFinished) and owner.has_producers():
-        return
-    owner._target(box).put(message)
+__all__ = ["Slot", "check_makers", "made_by", "name_of"]
 
 
 def made_by(maker: Component | Callable[..., Any], chassis: Component, *arguments: Any) -> Component:
@@ -43,7 +33,8 @@ def made_by(maker: Component | Callable[..., Any], chassis: Component, *argument
         raise WiringError(f"{chassis.path}: the factory {name_of(maker)} returned {made!r}, not a component{hint}")
     if made._parent is not None or made.ended or made.scheduler is not None:
         raise WiringError(
-            f"{chassis.path}: the factory {name_of(maker)} returned {made!r}, which is in use; it has to make a new one each time"
+            f"{chassis.path}: the factory {name_of(maker)} returned {made!r}, which is in use: "
+            "it has to make a new one each time"
         )
     return made
 
@@ -81,28 +72,31 @@ class Slot(Component):
         assert self._occupant is None
         self._occupant = component
         # Linked first: a subscription looks at its destination when it starts, and a source must not send to nobody.
-        self._passages = [
-            *self._pass(component, component.inbox_names, self.inbox_names, "in"),
-            *self._pass(component, component.outbox_names, self.outbox_names, "out"),
-        ]
+        self._pass(component, component.inbox_names, self.inbox_names, "in")
+        self._pass(component, component.outbox_names, self.outbox_names, "out")
         self.add_child(component)
         self._end_input_that_is_over(component)
 
-    def _pass(self, component: Component, theirs: Iterable[str], ours: Iterable[str], way: Any) -> Iterable[Linkage]:
-        common = set(theirs).intersection(ours).difference(self.own_boxes)
-        for box in sorted(common):
+    def _pass(
+        self, component: Component, theirs: Iterable[str], ours: Iterable[str], way: Literal["in", "out"]
+    ) -> None:
+        for box in sorted(set(theirs).intersection(ours).difference(self.own_boxes)):
             ends = ((self, box), (component, box)) if way == "in" else ((component, box), (self, box))
-            yield self.link(*ends, passthrough=way)
+            self._passages.append(self.link(*ends, passthrough=way))
 
     def _vacate(self) -> None:
         """Take the links to the occupant back; what it has not taken waits here."""
+        self._take_back_input()
         for linkage in self._passages:
-            if linkage.kind is Kind.PASS_IN:
-                self._take_back(linkage)
-            else:
-                self.unlink(linkage)
+            self.unlink(linkage)
         self._passages = []
         self._occupant = None
+
+    def _take_back_input(self) -> None:
+        """From now on what comes waits here, after what the occupant has not taken; it may still send."""
+        for linkage in [linkage for linkage in self._passages if linkage.kind is Kind.PASS_IN]:
+            self._passages.remove(linkage)
+            self._take_back(linkage)
 
     def _take_back(self, linkage: Linkage) -> None:
         owner, box = final_inbox(linkage.sink, linkage.sink_box)

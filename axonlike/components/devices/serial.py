@@ -15,7 +15,6 @@ import logging
 import math
 import os
 import stat
-import termios
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,6 +29,13 @@ from axonlike.streams.framing import LineDecoder, encode_line
 
 if TYPE_CHECKING:
     import serial
+
+try:
+    import termios
+except ImportError:  # Windows, where attend() says that it cannot work
+    _TtyError: type[Exception] = OSError
+else:
+    _TtyError = termios.error
 
 __all__ = [
     "SerialLines",
@@ -104,12 +110,12 @@ class SerialPort(DescriptorComponent):
     a simulated device behind a pseudo-terminal, which sends an event every `demo_interval_s` seconds and can be
     unplugged (``component.device.unplug()``, ``plug()``).
 
-    While the port is absent or busy it is tried again, at least every `longest_wait_s` seconds, with one line in the log,
-    and the inbox holds its senders back; with must_exist=True the first failure is a DeviceError. Missing
-    permission at the first try is one in any case, as waiting would not help. The port is locked against other programs.
+    While the port is absent or busy it is tried again, at least every `longest_wait_s` seconds, with one line in the
+    log, and the inbox holds its senders back; with must_exist=True the first failure is a DeviceError. Missing
+    permission at the first try is one in any case, as waiting would not help. The port is locked against others.
 
     Bytes that were taken from the inbox and did not get out when the port went away are counted (`SerialLost`,
-    `statistics()`), not repeated: half a command twice may be worse than none.
+    `port_statistics()`), not repeated: half a command twice may be worse than none.
 
     After the end of its input it sends what there is, and then reads on for `linger_s` seconds (None: for ever, as
     answers come late), or ends, if its outbox is not linked. While its receiver is full it does not read; the system
@@ -149,13 +155,13 @@ class SerialPort(DescriptorComponent):
         find_ports: what "auto" asks in place of pyserial: (path, description) of each port.
         """
         self._serial = _pyserial(type(self).__name__)
-        if not isinstance(port, str) or not port:
-            raise UsageError(f'{type(self).__name__}: port is a path such as "/dev/ttyUSB0", "auto" or "demo", not {port!r}')
+        who = type(self).__name__
+        if not port:
+            raise UsageError(f'{who}: port is a path such as "/dev/ttyUSB0", "auto" or "demo", not {port!r}')
         if baud < 1:
-            raise UsageError(f"{type(self).__name__}: baud={baud!r} is no speed; common ones are 9600 and 115200")
+            raise UsageError(f"{who}: baud={baud!r} is no speed; common ones are 9600 and 115200")
         if parity not in ("none", "even", "odd", "mark", "space"):
-            raise UsageError(f"{type(self).__name__}: parity is none, even, odd, mark or space, not {parity!r}")
-        self.name = f"{type(self).__name__}({port})"
+            raise UsageError(f"{who}: parity is none, even, odd, mark or space, not {parity!r}")
         self.port = port
         self.baud = baud
         self.device: SimulatedSerialDevice | None = None
@@ -185,7 +191,7 @@ class SerialPort(DescriptorComponent):
         self._sent_bytes = 0
         self._unsent_bytes = 0
 
-    def statistics_of_port(self) -> SerialStatistics:
+    def port_statistics(self) -> SerialStatistics:
         """Counts so far; may be called from any thread."""
         return SerialStatistics(
             self._opened, self._received_bytes, self._sent_bytes, self._unsent_bytes, *self._discarded()
@@ -266,13 +272,13 @@ class SerialPort(DescriptorComponent):
         try:
             if not stat.S_ISCHR(os.stat(path).st_mode):
                 raise _NotOpen("not a port", path, f"{path} is not a serial port, but a file or folder")
-            port = self._serial.Serial(None, **self._settings)
+            port: serial.Serial = self._serial.Serial(None, **self._settings)
             port.dtr = self._dtr
             port.port = path
             port.open()
         except OSError as exc:  # SerialException is one
             raise _NotOpen(*why_not_open(path, exc)) from exc
-        except termios.error as exc:
+        except _TtyError as exc:
             raise _NotOpen(*why_not_open(path, OSError(*exc.args))) from exc
         except (ValueError, OverflowError) as exc:
             raise UsageError(f"{path} cannot be set to {self._settings}: {exc}") from exc
@@ -299,7 +305,7 @@ class SerialPort(DescriptorComponent):
         try:
             # Without this, close() waits in the kernel until output has gone out, up to 30 s (closing_wait).
             port.reset_output_buffer()
-        except (OSError, termios.error):
+        except (OSError, _TtyError):
             log.debug("%s: %s was gone before it was closed", self.path, port.port)
         port.close()
 
@@ -318,8 +324,10 @@ class SerialPort(DescriptorComponent):
                     boxes=() if writing or linger_until_s is not None else ("inbox",),
                 )
                 if fd in ready.readable:
-                    data = os.read(fd, _READ_BYTES)
-                    if data:
+                    data = _read(fd)
+                    if data is None:
+                        pass
+                    elif data:
                         empty_reads = 0
                         self._received_bytes += len(data)
                         self.received(data)
@@ -339,16 +347,17 @@ class SerialPort(DescriptorComponent):
                 elif ready.input_ended:
                     self._wait_until_sent(port)
                     linger_until_s = time.monotonic() + self._reads_on_s()
-        except BlockingIOError:
-            return self._serve(port)
-        except (OSError, termios.error) as exc:
+        except (OSError, _TtyError) as exc:
             return f"{exc.args[-1]} (unplugged?)"
         except Stopped:
             self._give_up_unsent(port)
             raise
 
     def _write(self, fd: int) -> None:
-        count = os.write(fd, self._unsent)
+        try:
+            count = os.write(fd, self._unsent)
+        except BlockingIOError:
+            return
         self._sent_bytes += count
         self._unsent = self._unsent[count:]
 
@@ -365,7 +374,7 @@ class SerialPort(DescriptorComponent):
     def _give_up_unsent(self, port: serial.Serial) -> None:
         try:
             left = port.out_waiting
-        except (OSError, termios.error):
+        except (OSError, _TtyError):
             left = 0  # the port has gone as well
         left += len(self._unsent)
         self._unsent = memoryview(b"")
@@ -393,11 +402,11 @@ class SerialPort(DescriptorComponent):
 class SerialLines(SerialPort):
     r"""A serial port that speaks lines: str from it, without their endings; str to it, `write_ending` is added.
 
-    As `SerialPort`, and: half a line at the start is left out, and so is half a line at a loss. Whether the first line is
-    a half one is seen by the pause before it: a device that was in the middle of one goes on at once; skip_first=True
-    or False decides it instead. Bytes that are not valid in `encoding` become U+FFFD (errors="replace"). A line longer
-    than `limit_bytes` (noise, a wrong speed) is left out and counted up to the next line ending, where everything is
-    well again. ending: what ends a line coming in, if not LF or CR LF.
+    As `SerialPort`, and: half a line at the start is left out, and so is half a line at a loss. Whether the first line
+    is a half one is seen by the pause before it: a device that was in the middle of one goes on at once;
+    skip_first=True or False decides it instead. Bytes that are not valid in `encoding` become U+FFFD
+    (errors="replace"). A line longer than `limit_bytes` (noise, a wrong speed) is left out and counted up to the next
+    line ending, where everything is well again. ending: what ends a line coming in, if not LF or CR LF.
     """
 
     Inboxes: ClassVar[dict[str, Any]] = {"inbox": Box("lines to send", (str, bytes, bytearray))}
@@ -449,6 +458,14 @@ class SerialLines(SerialPort):
         return self._decoder.discarded_bytes, self._decoder.skipped_lines
 
 
+def _read(fd: int) -> bytes | None:
+    """What is there; None for nothing."""
+    try:
+        return os.read(fd, _READ_BYTES)
+    except BlockingIOError:
+        return None
+
+
 class _NotOpen(Exception):
     def __init__(self, kind: str, port: str, text: str) -> None:
         super().__init__(kind, port, text)
@@ -458,7 +475,7 @@ class _NotOpen(Exception):
 def why_not_open(path: str, exc: OSError) -> tuple[str, str, str]:
     """(kind, path, text) of why a port cannot be opened; the kinds are absent, busy, permission, not a port, failed."""
     number = exc.errno
-    if number is None and isinstance(exc.__context__, termios.error) and exc.__context__.args:
+    if number is None and isinstance(exc.__context__, _TtyError) and exc.__context__.args:
         number = exc.__context__.args[0]  # pyserial's "Could not configure port" keeps it there only
     if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
         return "absent", path, f"{path} is not there (is the cable in?)"

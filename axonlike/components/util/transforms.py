@@ -27,13 +27,8 @@ class Transform(Step):
             raise UsageError("Transform() needs a function: Transform(str.upper)")
         for function in functions:
             _check_function("Transform", function)
-        first = functions[0]
-        own_name = getattr(first, "__name__", "<lambda>") if len(functions) == 1 else "<lambda>"
-        super().__init__(
-            first if len(functions) == 1 else _one_after_another(functions),
-            name=name or ("Transform" if own_name == "<lambda>" else f"Transform({own_name})"),
-            on_error=on_error,
-        )
+        function = functions[0] if len(functions) == 1 else _one_after_another(functions)
+        super().__init__(function, name=name or type(self).__name__, on_error=on_error)
 
 
 class Filter(Component):

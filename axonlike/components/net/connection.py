@@ -1,0 +1,729 @@
+"""One TCP connection: a Receiver and a Sender, so that a direction that is blocked does not stop the other.
+
+Theory of operation
+-------------------
+`Wire` is the asyncio protocol: it owns the transport and passes on what the loop reports. The `Receiver` is driven by
+it: bytes -> framing -> outbox; while what it feeds is full it stops reading, so TCP holds the other side back. The
+`Sender` is an ordinary component with a turn of its own: at each turn all that waits in its inbox leaves in one write.
+
+The transport's write buffer has a high-water mark of 0, so `pause_writing` means exactly "the kernel did not take
+everything" and costs nothing before that. From then on the sender
+
+* takes no more from its inbox, if ordinary producers feed it: the inbox fills and holds them back; or
+* goes on taking, if subscriptions feed it (`takes_subscriptions`): a publisher waits for nobody, so there the limits
+  in bytes hold: `pending_limit_bytes` at once, `soft_limit_bytes` for `soft_limit_s`, and `ClientBuffers` for all
+  clients of the scheduler together.
+
+In both cases a peer that takes nothing for `stall_timeout_s` is cut. A cut is a reset (RST), logged and counted.
+
+A Wire lives as long as its socket. Receiver and Sender may live longer: a TCPClient's see many wires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import struct
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Protocol
+
+from axonlike.box import UNBOUNDED, Inbox
+from axonlike.component import Component, Door
+from axonlike.driven import Driven
+from axonlike.errors import Finished, NameNotProvided
+from axonlike.shutdown import State
+from axonlike.streams.framing import Framing, FramingError
+from axonlike.timers import Timer
+
+__all__ = [
+    "BlockEncoder",
+    "ClientBuffers",
+    "Receiver",
+    "SendLimits",
+    "Sender",
+    "Wire",
+    "WireOwner",
+    "address_text",
+    "set_socket_options",
+    "tls_options",
+]
+
+log = logging.getLogger("axonlike.net")
+
+ALL_CLIENTS_LIMIT_BYTES = 256 << 20
+_AT_ONCE = 256  # messages handed on between two looks whether the receiver is full
+_CACHED_BYTES = 1 << 20
+_LONG_S = 3600.0  # the sender is woken long before; a sleep needs some number
+_TLS_SHUTDOWN_S = 2.0
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing sends RST and forgets what was not sent
+
+# How soon a silent peer is taken for dead (reliability.md, limits): idle 20 s, then 3 probes 5 s apart; with data
+# under way after 20 s without acknowledgement, where keepalive alone would wait a quarter of an hour.
+_KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPALIVE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
+
+
+def set_socket_options(sock: socket.socket) -> None:
+    """No delay for small writes, and notice within 40 s when the peer is gone without a word."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        option = getattr(socket, name, None)  # which of them there are depends on the system
+        if option is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def tls_options(context: Any, handshake_timeout_s: float) -> dict[str, Any]:
+    """The arguments with which asyncio's functions make a connection TLS."""
+    if context is None:
+        return {}
+    return {"ssl": context, "ssl_handshake_timeout": handshake_timeout_s, "ssl_shutdown_timeout": _TLS_SHUTDOWN_S}
+
+
+def address_text(address: Any) -> str:
+    """host:port as people write it, [host]:port for IPv6."""
+    host, port = address[0], address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class SendLimits:
+    """How long and how much a connection waits for its peer to read."""
+
+    pending_limit_bytes: int = 8 << 20
+    soft_limit_bytes: int = 2 << 20
+    soft_limit_s: float = 10.0
+    stall_timeout_s: float = 10.0
+    drain_s: float = 4.0  # below the scheduler's own deadline of 5 s for an orderly stop
+
+
+class ClientBuffers(Component):
+    """What all clients of one scheduler have waiting in write buffers, bounded together: the largest is cut first.
+
+    Found by name on the scheduler; never activated, as it has nothing to do by itself.
+    """
+
+    KIND: ClassVar[str] = "client buffers"
+
+    def __init__(self, limit_bytes: int = ALL_CLIENTS_LIMIT_BYTES) -> None:
+        self.limit_bytes = limit_bytes
+        self._pending_bytes: dict[Sender, int] = {}
+        self._total_bytes = 0
+
+    @classmethod
+    def of(cls, part: Component) -> ClientBuffers:
+        """The one that belongs to the part's scheduler, made on first use."""
+        scheduler = part.scheduler
+        assert scheduler is not None
+        try:
+            found = scheduler.lookup(cls.KIND, "all", part)
+        except NameNotProvided:
+            found = cls()
+            scheduler.provide(cls.KIND, "all", found)
+        assert isinstance(found, cls)
+        return found
+
+    def note(self, sender: Sender, pending_bytes: int) -> None:
+        """So much waits for this client now."""
+        self._total_bytes += pending_bytes - self._pending_bytes.get(sender, 0)
+        self._pending_bytes[sender] = pending_bytes
+        if self._total_bytes > self.limit_bytes:
+            self._relieve()
+
+    def forget(self, sender: Sender) -> None:
+        """Nothing waits for this client any more."""
+        self._total_bytes -= self._pending_bytes.pop(sender, 0)
+
+    def _relieve(self) -> None:
+        # What was noted is as old as the last write: look anew before anybody is cut.
+        self._pending_bytes = {sender: sender.pending_bytes for sender in self._pending_bytes}
+        self._total_bytes = sum(self._pending_bytes.values())
+        while self._total_bytes > self.limit_bytes:
+            largest = max(self._pending_bytes, key=self._pending_bytes.__getitem__)
+            held_bytes = self._pending_bytes[largest]
+            total_bytes, count = self._total_bytes, len(self._pending_bytes)
+            self.forget(largest)
+            largest.cut(
+                "total",
+                f"{total_bytes} bytes wait for {count} clients, over the limit of {self.limit_bytes} for all together; "
+                f"this one's {held_bytes} are the most",
+            )
+
+
+class BlockEncoder:
+    """Turns all the messages that wait for a client into one block of bytes.
+
+    One encoder serves all clients of a server and remembers its last block: subscribers that keep up all get the same
+    messages. Comparing two lists of the same objects costs a tenth of encoding them anew.
+    """
+
+    def __init__(self, framing: Framing) -> None:
+        self.framing = framing
+        self._lines = framing.name == "lines"
+        self._messages: list[Any] = []
+        self._block = b""
+
+    def encode(self, messages: list[Any]) -> bytes:
+        """The bytes to send; raises whatever a message that cannot be sent brings up."""
+        if not self._lines:
+            return b"".join(map(self.framing.encode, messages))
+        if messages == self._messages:
+            return self._block
+        try:
+            text = "\n".join(messages)
+        except TypeError:  # bytes are lines too; anything else is refused by name
+            return b"".join(map(self.framing.encode, messages))
+        if text.count("\n") != len(messages) - 1:  # some bring their own line endings
+            return b"".join(map(self.framing.encode, messages))
+        block = (text + "\n").encode()
+        if len(block) <= _CACHED_BYTES:
+            self._messages, self._block = messages, block
+        return block
+
+
+class WireOwner(Protocol):
+    """What a Wire needs of the component whose connection it is."""
+
+    def wire_made(self, wire: Wire) -> None:
+        """The connection stands."""
+
+    def wire_ended(self, wire: Wire) -> None:
+        """The peer has sent all it wants to send, and the receiver has handed it on."""
+
+    def wire_fault(self, wire: Wire, fault: FramingError) -> None:
+        """The peer sent what cannot be framed; what was whole before it has been handed on."""
+
+    def wire_lost(self, wire: Wire, exc: BaseException | None) -> None:
+        """The socket is closed."""
+
+
+class Wire(asyncio.Protocol):
+    """One socket between a Receiver and a Sender, in the words of asyncio.
+
+    keep_open: at the peer's end of sending go on sending (TLS cannot). linger_s: once we have nothing more to send, how
+    long the peer may be silent before the socket is closed. Closing it at once would be wrong: what the peer is just
+    sending would be answered with a reset, and the reset can overtake our last bytes.
+    """
+
+    def __init__(
+        self,
+        owner: WireOwner,
+        receiver: Receiver,
+        sender: Sender,
+        *,
+        peer: str,
+        path: str,
+        keep_open: bool,
+        linger_s: float = 2.0,
+    ) -> None:
+        self.owner = owner
+        self.receiver: Receiver | None = receiver
+        self.sender = sender
+        self.peer = peer
+        self.path = path
+        self.keep_open = keep_open
+        self.linger_s = linger_s
+        self.transport: asyncio.Transport | None = None
+        self.eof = False
+        self.closing = False
+        self.lost = False
+        self.cut_for = ""
+        self.discarded_bytes = 0
+        self.unconfirmed_bytes = 0
+        self.opening: asyncio.Task[Any] | None = None
+        self._acked_bytes_before: int | None = None
+        self._lingering: asyncio.TimerHandle | None = None
+        self._last_heard_s = 0.0
+        receiver.wire = self
+        sender.attach(self)
+
+    # -- what the loop reports
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        if self.closing or self.cut_for:
+            transport.abort()
+            return
+        transport.set_write_buffer_limits(high=0)
+        self._acked_bytes_before = self._acked_bytes()
+        if self.receiver is not None and self.receiver.waits_for_room:
+            transport.pause_reading()
+        self.sender.wire_made(transport)
+        self.owner.wire_made(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.receiver is None:
+            self.discarded_bytes += len(data)
+        else:
+            self.receiver.received(data)
+
+    def eof_received(self) -> bool:
+        self.eof = True
+        if self.receiver is not None:
+            self.receiver.finish(keep_partial=True)
+        return self.keep_open and not self.closing
+
+    def pause_writing(self) -> None:
+        self.sender.paused()
+
+    def resume_writing(self) -> None:
+        self.sender.resumed()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        if self._lingering is not None:
+            self._lingering.cancel()
+        acked, before = self._acked_bytes(), self._acked_bytes_before
+        if acked is None or before is None:
+            self.unconfirmed_bytes = self.sender.last_pending_bytes
+        else:
+            self.unconfirmed_bytes = max(0, self.sender.wire_bytes - (acked - before))
+        if self.receiver is not None and not self.eof:
+            self.receiver.finish(keep_partial=False)
+        self.sender.wire_lost()
+        self.owner.wire_lost(self, exc)
+
+    # -- what the components want
+
+    @property
+    def pending_bytes(self) -> int:
+        """What the kernel has not taken yet."""
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
+
+    def pause_reading(self) -> None:
+        if self.transport is not None and not self.eof and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.transport is not None and not self.eof and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def end_writing(self) -> None:
+        """All is written: tell the peer so, and close when it has ended too."""
+        transport = self.transport
+        if transport is None or self.eof or self.closing or self.linger_s <= 0:
+            self.close()
+            return
+        self.closing = True
+        if transport.can_write_eof():
+            with contextlib.suppress(OSError):  # the peer is gone: connection_lost follows
+                transport.write_eof()
+        self._last_heard_s = asyncio.get_running_loop().time()
+        self._linger()
+
+    def _linger(self) -> None:
+        loop, receiver = asyncio.get_running_loop(), self.receiver
+        heard_s = max(self._last_heard_s, receiver.last_heard_s if receiver is not None else 0.0)
+        if receiver is not None and receiver.waits_for_room:
+            heard_s = loop.time()
+        left_s = heard_s + self.linger_s - loop.time()
+        if left_s <= 0:
+            self.close()
+        else:
+            self._lingering = loop.call_later(left_s, self._linger)
+
+    def close(self) -> None:
+        """Close when what is written has left."""
+        self.closing = True
+        if self.transport is not None:
+            self.transport.close()
+        elif self.opening is not None:
+            self.opening.cancel()
+
+    def cut(self, reason: str, text: str) -> None:
+        """Reset the connection; what waits is thrown away."""
+        if self.lost or self.cut_for:
+            return
+        self.cut_for = reason
+        log.warning("%s: cut %s: %s", self.path, self.peer, text)
+        if self.transport is None:
+            self.close()
+            return
+        with contextlib.suppress(OSError):
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
+
+    def never_made(self, exc: BaseException | None) -> None:
+        """Opening it failed or was given up."""
+        if self.transport is None:
+            self.connection_lost(exc)
+
+    def probe(self) -> None:
+        """Find out within seconds whether the peer is still there."""
+        if self.transport is not None and hasattr(socket, "TCP_KEEPIDLE"):
+            sock = self.transport.get_extra_info("socket")
+            for option, value in ((socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 2), (socket.TCP_KEEPIDLE, 1)):
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    def _acked_bytes(self) -> int | None:
+        """What the peer's host has confirmed, as Linux counts it (struct tcp_info, tcpi_bytes_acked at 120)."""
+        transport = self.transport
+        if transport is None or not hasattr(socket, "TCP_INFO") or transport.get_extra_info("sslcontext") is not None:
+            return None  # under TLS the count is of other bytes than ours
+        try:
+            info = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
+        except OSError:
+            return None
+        acked: int = struct.unpack_from("=Q", info, 120)[0] if len(info) >= 128 else -1
+        return acked if acked >= 0 else None
+
+
+class Receiver(Driven):
+    """Bytes from a wire -> messages on the outbox."""
+
+    def __init__(self, framing: Framing) -> None:
+        self.name = "receiver"
+        self.decoder = framing.decoder()
+        self.wire: Wire | None = None
+        self.received_bytes = 0
+        self.lost_messages = 0
+        self.waits_for_room = True  # until begin(): a wire that is made before that does not read yet
+        self._backlog: list[Any] = []
+        self._fault: FramingError | None = None
+        self._finished = False
+        self.last_heard_s = 0.0
+
+    def begin(self) -> None:
+        self._go_on()
+
+    def end_of_input(self) -> None:
+        """Has no input: it ends with its connection."""
+
+    def received(self, data: bytes) -> None:
+        """The next bytes."""
+        self.received_bytes += len(data)
+        scheduler = self._scheduler
+        if scheduler is not None:
+            self.last_heard_s = scheduler.time()
+        try:
+            try:
+                messages: Sequence[Any] = self.decoder.feed(data)
+            except FramingError as exc:
+                messages, self._fault = exc.completed, exc
+            self._take(messages)
+        except BaseException as exc:
+            self.fail(exc)
+
+    def finish(self, *, keep_partial: bool) -> None:
+        """Nothing more will come over this wire. keep_partial: it ended in order, so a last line without LF counts."""
+        self._finished = True
+        try:
+            try:
+                messages: Sequence[Any] = self.decoder.finish(keep_partial=keep_partial and self._fault is None)
+            except FramingError as exc:
+                messages, self._fault = (), exc
+            self._take(messages)
+        except BaseException as exc:
+            self.fail(exc)
+
+    def _take(self, messages: Sequence[Any]) -> None:
+        if self.waits_for_room:
+            self._backlog.extend(messages)
+            return
+        self._hand_on(messages)
+        if not self.waits_for_room:
+            self._settle()
+        elif self.wire is not None:
+            self.wire.pause_reading()
+
+    def _hand_on(self, messages: Sequence[Any]) -> None:
+        """Deliver, as long as there is room; then wait for more."""
+        sink = self._links.get("outbox") or self._open_outbox("outbox")
+        assert not isinstance(sink, Door)
+        for at in range(0, len(messages), _AT_ONCE):
+            if self._feed.full:
+                self._backlog.extend(messages[at:])
+                break
+            sink.put_many(messages if len(messages) <= _AT_ONCE else messages[at : at + _AT_ONCE])
+        if self._feed.full:
+            self.waits_for_room = True
+            self.when_room(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._state is State.ENDED or not self.waits_for_room:
+            return
+        self.waits_for_room = False
+        backlog, self._backlog = self._backlog, []
+        try:
+            self._hand_on(backlog)
+            if not self.waits_for_room:
+                if self.wire is not None:
+                    self.wire.resume_reading()
+                self._settle()
+        except BaseException as exc:
+            self.fail(exc)
+
+    def _settle(self) -> None:
+        """All is handed on: now the owner may know of a fault or the end."""
+        wire = self.wire
+        if wire is None:
+            return
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            self._let_go()
+            wire.owner.wire_fault(wire, fault)
+        elif self._finished:
+            self._let_go()
+            wire.owner.wire_ended(wire)
+
+    def _let_go(self) -> None:
+        """Be ready for another wire; what this one still brings is not for us."""
+        wire, self.wire = self.wire, None
+        self._finished = False
+        self.decoder.finish(keep_partial=False)
+        if wire is not None:
+            wire.receiver = None
+            wire.resume_reading()
+
+    def stopped(self) -> None:
+        self.lost_messages += len(self._backlog)
+        self._backlog = []
+        self.waits_for_room = False
+        self._let_go()
+
+
+class Sender(Component):
+    """Messages from the inbox -> a wire, in one write a turn. Lives until its input has ended and its wire is closed.
+
+    holds: without a wire it takes nothing from its inbox (a client that reconnects); otherwise it throws away what
+    comes then, and counts it in `unsent`.
+    """
+
+    Inboxes: ClassVar[dict[str, str]] = {"inbox": "what is to be sent"}
+
+    def __init__(self, encoder: BlockEncoder, limits: SendLimits, *, holds: bool = False) -> None:
+        self.name = "sender"
+        self.limits = limits
+        self.sent_bytes = 0
+        self.wire_bytes = 0  # of these, over the present wire
+        self.unsent = 0
+        self.last_pending_bytes = 0
+        self.last_sent_s = 0.0
+        self._encode = encoder.encode
+        self._encode_one = encoder.framing.encode
+        self._holds = holds
+        self._wire: Wire | None = None
+        self._out: Callable[[bytes], None] | None = None
+        self._paused = False
+        self._subscribed = False
+        self._watch: Timer | None = None
+        self._handed_bytes = 0
+        self._progress_s = 0.0
+        self._soft_since_s: float | None = None
+
+    def takes_subscriptions(self, inbox: Inbox) -> None:
+        """A subscription feeds this inbox: no limit in messages, but those in bytes and time (called by SubscribeTo)."""
+        inbox.configure(None, "block")
+        self._subscribed = True
+        self._wake()
+
+    # -- the body
+
+    def main(self) -> Generator[Any, Any, None]:
+        inbox, wait = self.inbox(), self.wait("inbox")
+        try:
+            while True:
+                yield wait
+                while self._must_hold():
+                    yield self.sleep(_LONG_S)
+                self._send_all(inbox)
+        except Finished:
+            pass
+        while self._wire is not None and (self._out is None or self._paused):
+            yield self.sleep(_LONG_S)
+        if self._wire is not None:
+            self._wire.end_writing()
+        while self._wire is not None:
+            yield self.sleep(_LONG_S)
+
+    def _must_hold(self) -> bool:
+        if self._out is None:
+            return self._wire is not None or self._holds
+        return self._paused and not self._subscribed
+
+    def _send_all(self, inbox: Inbox) -> None:
+        messages = inbox.take_up_to(UNBOUNDED)
+        if not messages:
+            return
+        if self._out is None:
+            self.unsent += len(messages)
+            return
+        try:
+            block = self._encode(messages)
+        except Exception:  # raised again by the message that it is about, with its number
+            self._send_one_by_one(inbox, messages)
+        else:
+            self._write(block)
+
+    def _send_one_by_one(self, inbox: Inbox, messages: list[Any]) -> None:
+        inbox.queue.extendleft(reversed(messages))
+        inbox._taken -= len(messages)
+        encoded: list[bytes] = []
+        try:
+            for message in inbox:
+                encoded.append(self._encode_one(message))
+        finally:
+            self._write(b"".join(encoded))
+
+    def _write(self, block: bytes) -> None:
+        assert self._out is not None
+        self._out(block)
+        size = len(block)
+        self.sent_bytes += size
+        self.wire_bytes += size
+        if self._paused:
+            self._check_limits()
+
+    # -- what the wire reports
+
+    def attach(self, wire: Wire) -> None:
+        """A connection is under way; until it is made nothing is taken from the inbox."""
+        self._wire = wire
+
+    def wire_made(self, transport: asyncio.Transport) -> None:
+        self._out = transport.write
+        self.wire_bytes = self._handed_bytes = self.last_pending_bytes = 0
+        self._wake()
+
+    def paused(self) -> None:
+        self._paused = True
+        scheduler = self._scheduler
+        if self._watch is None and scheduler is not None:
+            self._progress_s = scheduler.time()
+            self._watch_again()
+
+    def resumed(self) -> None:
+        self._paused = False
+        self._wake()
+
+    def wire_lost(self) -> None:
+        self._wire = self._out = None
+        self._paused = False
+        self._unwatch()
+        if self._state is State.STOPPING and self._scheduler is not None:
+            self._scheduler.part_ended(self)
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._state is State.SLEEPING and self._scheduler is not None:
+            self._scheduler.make_ready(self)
+
+    # -- limits
+
+    @property
+    def pending_bytes(self) -> int:
+        """What waits for the peer, without what the kernel holds."""
+        return self._wire.pending_bytes if self._wire is not None else 0
+
+    def cut(self, reason: str, text: str) -> None:
+        """Reset the connection."""
+        self._out = None
+        if self._wire is not None:
+            self._wire.cut(reason, text)
+        self._wake()
+
+    def _check_limits(self) -> None:
+        """After a write that the kernel did not take."""
+        self.last_pending_bytes = pending = self.pending_bytes
+        limits = self.limits
+        if pending <= limits.soft_limit_bytes:
+            self._soft_since_s = None
+        elif self._soft_since_s is None:
+            self._soft_since_s = self._now_s()
+        if self._subscribed and pending > limits.pending_limit_bytes:
+            self.cut("pending", f"{pending} bytes wait for it, over the limit of {limits.pending_limit_bytes}")
+        else:
+            ClientBuffers.of(self).note(self, pending)
+
+    def _watch_again(self) -> None:
+        scheduler = self._scheduler
+        assert scheduler is not None
+        period_s = min(self.limits.stall_timeout_s, self.limits.soft_limit_s) / 8
+        self._watch = scheduler.call_at(scheduler.time() + period_s, self._look)
+
+    def _look(self) -> None:
+        """From time to time while something waits: does the peer take anything?"""
+        self._watch = None
+        self.last_pending_bytes = pending = self.pending_bytes
+        limits = self.limits
+        if not pending or self._out is None:
+            self._soft_since_s = None
+            ClientBuffers.of(self).forget(self)
+            if not self._paused:
+                return
+        now_s = self._now_s()
+        handed = self.wire_bytes - pending
+        if handed != self._handed_bytes:
+            self._handed_bytes, self._progress_s = handed, now_s
+        stalled_s = now_s - self._progress_s
+        if pending <= limits.soft_limit_bytes:
+            self._soft_since_s = None
+        elif self._soft_since_s is None:
+            self._soft_since_s = now_s
+        if stalled_s >= limits.stall_timeout_s:
+            self.cut("stalled", f"it has taken nothing for {stalled_s:.1f} s while {pending} bytes wait")
+        elif (
+            self._subscribed
+            and self._soft_since_s is not None
+            and now_s - self._soft_since_s >= limits.soft_limit_s
+        ):
+            self.cut(
+                "slow",
+                f"more than {limits.soft_limit_bytes} bytes ({pending} now) have waited for {limits.soft_limit_s:g} s",
+            )
+        else:
+            self._watch_again()
+
+    def _unwatch(self) -> None:
+        self._soft_since_s = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._scheduler is not None and self.last_pending_bytes:
+            ClientBuffers.of(self).forget(self)
+
+    def _now_s(self) -> float:
+        assert self._scheduler is not None
+        return self._scheduler.time()
+
+    # -- the end
+
+    def close_body(self) -> bool:
+        """Shutdown: what was sent to it still leaves, within drain_s; then the connection is reset."""
+        wire, scheduler = self._wire, self._scheduler
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+        if wire is None or self._out is None:
+            if wire is None or wire.transport is None:
+                if wire is not None:
+                    wire.close()
+                return True
+            return False  # it is cut: connection_lost comes next
+        try:
+            self._send_all(self.inbox())
+        finally:
+            self._unwatch()
+            drain_s = self.limits.drain_s
+            assert scheduler is not None
+            self._watch = scheduler.call_at(scheduler.time() + drain_s, partial(self._give_up, wire, drain_s))
+            wire.close()
+        return False
+
+    def _give_up(self, wire: Wire, drain_s: float) -> None:
+        if not wire.lost:
+            wire.cut("drain", f"{wire.pending_bytes} bytes still waited {drain_s:g} s after the stop")
+
+    def abandon(self) -> str:
+        if self._wire is not None:
+            self._wire.cut("drain", f"{self.pending_bytes} bytes still waited at the end")
+        return "its peer did not take what was sent"
