@@ -35,6 +35,7 @@ from operator import length_hint
 from typing import Any, Final, Literal, Protocol, cast, get_args
 
 from axonlike.errors import BoxFull, BoxOverrun, Finished, WiringError, did_you_mean
+from axonlike.turn import Turn
 from axonlike.waits import plain_wait
 
 __all__ = ["DEFAULT_LIMIT", "OVERRUN", "UNBOUNDED", "BoxStatistics", "Inbox", "Policy", "Sink", "check_policy"]
@@ -54,14 +55,8 @@ _NOTHING: Iterator[Any] = iter(())
 class Owner(Protocol):
     """What an inbox needs of the component it belongs to."""
 
-    waiting: Any
-    _after: Any
-    _last: Any
-    _only: Any
-    _value: Any
-    _scheduler: Any
-    _input_ended: bool
-
+    @property
+    def _turn(self) -> Turn: ...
     @property
     def always_trips(self) -> bool: ...
     @property
@@ -124,6 +119,7 @@ class Inbox:
         "queue",
         "rest_trip",
         "trip",
+        "turn",
         "unread_at_end",
         "waiters",
     )
@@ -132,6 +128,7 @@ class Inbox:
         self, owner: Owner, name: str, limit: int | None = DEFAULT_LIMIT, policy: Policy = "block"
     ) -> None:
         self.owner = owner
+        self.turn = owner._turn
         self.name = name
         self.queue: Any = self
         self.trip = 1
@@ -237,7 +234,7 @@ class Inbox:
 
     def _look(self) -> None:
         """Decide whether the owner may take the short way past the unusual cases."""
-        self.attention = self.full or self._rest is not None or self.queue is self or self.owner._input_ended
+        self.attention = self.full or self._rest is not None or self.queue is self or self.turn.input_ended
 
     def popleft(self) -> Any:
         raise IndexError
@@ -250,20 +247,20 @@ class Inbox:
 
     def tripped(self) -> None:
         """Do what a message can bring about: wake the owner, mark the box full, apply the policy."""
-        owner = self.owner
-        wait = owner.waiting
+        turn = self.turn
+        wait = turn.waiting
         if wait is not None:
             simple = wait.simple
-            if simple is self.name or (simple == "" and self is owner._only):
+            if simple is self.name or (simple == "" and self is turn.only):
                 # The short way of `notify`: a plain wait, without a timer.
-                owner.waiting = None
-                owner._value = self.name
-                scheduler = owner._scheduler
-                scheduler.ready.append(owner)
+                turn.waiting = None
+                turn.value = self.name
+                scheduler = turn.scheduler
+                scheduler.ready.append(turn)
                 if not scheduler.awake:
                     scheduler.kick()
             else:
-                owner.notify(self)
+                self.owner.notify(self)
         queue, limit = self.queue, self.limit
         if self._rest is None and len(queue) < limit:
             self.trip = self.rest_trip
@@ -281,7 +278,7 @@ class Inbox:
                     f"one step sent over {OVERRUN} messages past the limit of {limit} of {self.owner.path}."
                     f"{self.name}: yield between sends, so that the receiver can run"
                 )
-            if not owner.always_trips:
+            if not self.owner.always_trips:
                 self.trip = limit + OVERRUN + 1 - resting
             elif len(queue) < limit:
                 self._relieve()  # the owner's thread emptied it while we looked
@@ -326,25 +323,33 @@ class Inbox:
         return message
 
     def __iter__(self) -> Iterator[Any]:
-        if self.attention and self._rest is not None:
-            self._put_back()
         queue = self.queue
+        if not self.attention and len(queue) == 1:
+            return self._one()
+        if self._rest is not None:
+            self._put_back()
         if not queue or queue is self:
             return _NOTHING
-        if len(queue) == 1:
-            self._batch = batch = [queue.popleft()]
-        else:
-            self._batch = batch = list(queue)
-            queue.clear()
+        self._batch = batch = list(queue)
+        queue.clear()
         self._rest = rest = iter(batch)
         self.attention = True
-        owner = self.owner
-        owner._last = self
-        if owner._after is None:
-            owner._after = self
-        elif owner._after is not self:
-            owner._after = Both(owner._after, self)
+        turn = self.turn
+        turn.last = self
+        if turn.after is None:
+            turn.after = self
+        elif turn.after is not self:
+            turn.after = Both(turn.after, self)
         return rest
+
+    def _one(self) -> Iterator[Any]:
+        """A loop over a single message needs no list, and is counted at once."""
+        queue = self.queue
+        if queue and queue is not self:
+            self.turn.last = self
+            self.last = message = queue.popleft()
+            self._taken += 1
+            yield message
 
     def take_up_to(self, number: int) -> list[Any]:
         """At most so many of the oldest messages."""
@@ -361,7 +366,7 @@ class Inbox:
         if messages:
             self.last = messages[-1]
             self._taken += len(messages)
-            self.owner._last = self
+            self.turn.last = self
             self.settle()
         return messages
 

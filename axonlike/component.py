@@ -28,6 +28,7 @@ from axonlike.messages import Crashed, ProducerFinished, Shutdown
 from axonlike.restarts import RestartLimit
 from axonlike.scheduler import NO_FEED, Part, Scheduler, SeveralFeeds, default_scheduler
 from axonlike.shutdown import State
+from axonlike.turn import Turn
 from axonlike.waits import PLAIN, ROOM, Join, Sleep, Wait, plain_wait
 
 if TYPE_CHECKING:
@@ -59,12 +60,10 @@ class Component(Part):
 
     __slots__ = (
         "_inbox_specs_",
-        "_links",
         "_made_code",
         "_made_line",
         "_outbox_specs_",
         "_restarts",
-        "_sent",
         "_sinks",
         "_wires",
     )
@@ -84,14 +83,12 @@ class Component(Part):
     _takes_control: ClassVar[bool] = False
     _compose: ClassVar[Callable[[Any, Any], Component]]  # a | b; the chassis sets it
 
-    _links: dict[str, Inbox | Sink | Door]
     _wires: Wires | None
     _sinks: dict[tuple[str, str], Sink] | None
     _inbox_specs_: Mapping[str, Box]
     _outbox_specs_: Mapping[str, Box]
     _made_code: CodeType
     _made_line: int
-    _sent: Any
     _restarts: RestartLimit | None
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -105,34 +102,21 @@ class Component(Part):
     def __new__(cls, *_args: Any, **_options: Any) -> Self:
         self = super().__new__(cls)
         self.name = cls.__name__
-        self.waiting = None
+        self._turn = Turn(self, NO_FEED)
         self._stands = State.NEW
-        self._value = None
         self._body = None
-        self._feed = NO_FEED
-        self._after = None
-        self._why = None
         self._timer = None
-        self._scheduler = None
         self._parent = None
         self._children = {}
-        self._inboxes = {}
         self._data = ()
-        self._only = None
-        self._rests_on = None
-        self._last = None
-        self._pausing = False
-        self._input_ended = False
         self._closing = False
         self._counts = True
         self._group = None
         self._joined_by = None
-        self._links = {}
         self._wires = None
         self._sinks = None
         self._inbox_specs_ = cls._class_inboxes
         self._outbox_specs_ = cls._class_outboxes
-        self._sent = None
         self._restarts = None
         frame = sys._getframe(1)
         while frame.f_code.co_filename.startswith(_OURS) and frame.f_back is not None:
@@ -187,15 +171,16 @@ class Component(Part):
         that inbox is full; in an ``async def``, ``await self.send(...)`` suspends right here. Raises NoSuchBox, BoxFull
         (policy "error") and BoxOverrun (thousands past the limit in one step).
         """
+        turn = self._turn
         try:
-            inbox = self._links[box]
+            inbox = turn.links[box]
         except KeyError:
             inbox = self._open_outbox(box)
         queue = inbox.queue
         queue.append(message)
         if len(queue) >= inbox.trip:
             inbox.tripped()
-        return self._sent
+        return turn.sent
 
     def send_many(self, messages: Iterable[Any], box: str = "outbox") -> Any:
         """Deliver several messages in order: as `send` for each, with one look at the receiver."""
@@ -207,8 +192,9 @@ class Component(Part):
 
     def recv(self, box: str = "inbox") -> Any:
         """Take the oldest message from an inbox. Raises BoxEmpty when there is none: look with `data_ready` first."""
+        turn = self._turn
         try:
-            inbox = self._inboxes[box]
+            inbox = turn.inboxes[box]
             if inbox.attention:
                 message = inbox.take()
             else:
@@ -220,13 +206,13 @@ class Component(Part):
                 f"{self.path}: recv({box!r}) on an empty box; look with data_ready({box!r}) "
                 f"or `yield self.wait({box!r})` first"
             ) from None
-        self._last = inbox
+        turn.last = inbox
         return message
 
     def data_ready(self, box: str = "inbox") -> int:
         """How many messages wait in an inbox."""
         try:
-            inbox = self._inboxes[box]
+            inbox = self._turn.inboxes[box]
         except KeyError:
             inbox = self.open_inbox(box)
         return inbox.depth if inbox.attention else len(inbox.queue)
@@ -242,9 +228,10 @@ class Component(Part):
         """The inbox itself. ``for m in self.inbox():`` takes what lay in it when the loop began;
         ``async for`` takes everything until end of input."""
         try:
-            return self._inboxes[box]
+            inbox: Inbox = self._turn.inboxes[box]
         except KeyError:
             return self.open_inbox(box)
+        return inbox
 
     # -- waiting
 

@@ -25,6 +25,7 @@ import asyncio
 import atexit
 import contextlib
 import logging
+import operator
 import os
 import random
 import signal
@@ -55,6 +56,7 @@ from axonlike.errors import (
 from axonlike.instruments import Watchdog
 from axonlike.shutdown import REACTION, Ending, Reaction, State, strongly_connected
 from axonlike.timers import Timer, TimerQueue
+from axonlike.turn import Turn
 from axonlike.waits import PAUSE, Foreign, Join, Room, Sleep, Wait
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ T = TypeVar("T")
 
 SLICE_S = 0.001
 _LONGEST_STRIDE = 64
+_PARKS = 8  # after a rest in vain a component is parked at once that many times, before it rests again
 _READY, _WAITING, _BLOCKED, _ENDED = State.READY, State.WAITING, State.BLOCKED, State.ENDED
 
 
@@ -92,8 +95,10 @@ class _Nobody:
     """The owner of the box that is never full."""
 
     path = "nobody"
-    waiting = _after = _last = _only = _value = _scheduler = None
-    _input_ended = always_trips = False
+    always_trips = False
+
+    def __init__(self) -> None:
+        self._turn = Turn(self, None)
 
     def notify(self, inbox: Inbox) -> None:
         """Nothing is ever sent to it."""
@@ -101,6 +106,15 @@ class _Nobody:
 
 # An Inbox like all the others, so that the scheduler's look at `part._feed.full` meets one type.
 NO_FEED = Inbox(_Nobody(), "none")
+
+
+def _in_turn(name: str) -> Any:
+    """A property of `Part` that stands for an attribute of its `Turn`."""
+
+    def set_it(part: Part, value: Any) -> None:
+        setattr(part._turn, name, value)
+
+    return property(operator.attrgetter(f"_turn.{name}"), set_it)
 
 
 class Part:
@@ -111,30 +125,18 @@ class Part:
 
     __slots__ = (
         "__weakref__",
-        "_after",
         "_body",
         "_children",
         "_closing",
         "_counts",
         "_data",
-        "_feed",
         "_group",
-        "_inboxes",
-        "_input_ended",
         "_joined_by",
-        "_last",
-        "_only",
         "_parent",
-        "_pausing",
-        "_rests_on",
-        "_resume",
-        "_scheduler",
         "_stands",
         "_timer",
-        "_value",
-        "_why",
+        "_turn",
         "name",
-        "waiting",
     )
 
     service: ClassVar[bool] = False
@@ -144,37 +146,39 @@ class Part:
     """True where the owner of the inboxes is another thread (see box.py)."""
 
     name: str
-    waiting: Wait | None
-    """What it waits for in its boxes; None in every other state."""
+    _turn: Turn
+    """What every message touches; the properties below read and set it."""
     _stands: State
-    _resume: Callable[[Any], Any]
-    _value: Any
     _body: Any
-    _feed: Inbox | SeveralFeeds
-    """The bounded box that it feeds; before each step `_feed.full` is looked at."""
-    _rests_on: Inbox | None
-    """The empty box that it waits for while it still stands in the deque (see `_run_ready`)."""
-    _after: Any
-    _why: Any
     _timer: Timer | None
-    _scheduler: Scheduler | None
     _parent: Part | None
     _children: dict[Part, None]
-    _inboxes: dict[str, Inbox]
     _data: tuple[Inbox, ...]
-    _only: Inbox | None
-    _last: Inbox | None
-    _pausing: bool
-    _input_ended: bool
     _closing: bool
     _counts: bool
     _group: _Cycle | None
     _joined_by: list[Part] | None
 
+    waiting: Wait | None = _in_turn("waiting")
+    _after: Any = _in_turn("after")
+    _feed: Inbox | SeveralFeeds = _in_turn("feed")
+    _inboxes: dict[str, Inbox] = _in_turn("inboxes")
+    _input_ended: bool = _in_turn("input_ended")
+    _last: Inbox | None = _in_turn("last")
+    _links: dict[str, Any] = _in_turn("links")
+    _only: Inbox | None = _in_turn("only")
+    _pausing: bool = _in_turn("pausing")
+    _rests_on: Inbox | None = _in_turn("rests_on")
+    _resume: Callable[[Any], Any] = _in_turn("resume")
+    _scheduler: Scheduler | None = _in_turn("scheduler")
+    _sent: Any = _in_turn("sent")
+    _value: Any = _in_turn("value")
+    _why: Any = _in_turn("why")
+
     @property
     def _state(self) -> State:
         # Waiting and waking happen once a message: they set `waiting` alone.
-        return _WAITING if self.waiting is not None else self._stands
+        return _WAITING if self._turn.waiting is not None else self._stands
 
     @_state.setter
     def _state(self, state: State) -> None:
@@ -269,7 +273,7 @@ class Part:
         self._value = inbox.name
         scheduler = self._scheduler
         assert scheduler is not None
-        scheduler.ready.append(self)
+        scheduler.ready.append(self._turn)
         if not scheduler.awake:
             scheduler.kick()
 
@@ -280,7 +284,7 @@ class Part:
         self._after = inbox
         scheduler = self._scheduler
         assert scheduler is not None
-        scheduler.ready.append(self)
+        scheduler.ready.append(self._turn)
         if not scheduler.awake:
             scheduler.kick()
 
@@ -335,14 +339,14 @@ class _Cycle:
         return True
 
 
-class _Shuffled(deque[Part]):
+class _Shuffled(deque[Turn]):
     """The ready queue of a test run that must not depend on order: takes from a random place."""
 
     def __init__(self, seed: str) -> None:
         super().__init__()
         self._random = random.Random(seed)
 
-    def popleft(self) -> Part:
+    def popleft(self) -> Turn:
         self.rotate(-self._random.randrange(len(self)))
         return super().popleft()
 
@@ -428,9 +432,9 @@ class Scheduler:
         self.watchdog_s = watchdog_s
         self._loop_factory = loop_factory or _new_loop
         shuffle = shuffle if shuffle is not None else os.environ.get("AXONLIKE_SHUFFLE")
-        self.ready: deque[Part] = _Shuffled(shuffle) if shuffle else deque()
+        self.ready: deque[Turn] = _Shuffled(shuffle) if shuffle else deque()
         self.awake = True  # a slice is scheduled or runs; also before the start, when nothing has to be kicked
-        self.current: Part | None = None
+        self._current: Turn | None = None
         self.parts: dict[Part, None] = {}
         self.slices = 0
         self.quiescences = 0  # how often nothing could happen any more, and all that waited got end of input
@@ -475,6 +479,15 @@ class Scheduler:
         """The path of the part whose step runs now (read by the watchdog from its thread)."""
         current = self.current
         return None if current is None else current.path
+
+    @property
+    def current(self) -> Part | None:
+        """The part whose step runs now."""
+        turn = self._current
+        if turn is None:
+            return None
+        part: Part = turn.part
+        return part
 
     def time(self) -> float:
         """Seconds on the clock that timers go by."""
@@ -740,7 +753,7 @@ class Scheduler:
         part.waiting = None
         part._state = _READY
         part._value = value
-        self.ready.append(part)
+        self.ready.append(part._turn)
         if not self.awake:
             self.kick()
 
@@ -808,7 +821,7 @@ class Scheduler:
             part._timer = None
         part.waiting = None
         part._state = _READY
-        self.ready.appendleft(part)
+        self.ready.appendleft(part._turn)
         if not self.awake:
             self.kick()
 
@@ -1076,7 +1089,7 @@ class Scheduler:
         try:
             self._run_ready()
         except BaseException as exc:  # a defect of the kernel, or KeyboardInterrupt between two steps
-            self.current = None
+            self._current = None
             self._kernel_failed(exc)
         if self.ready:
             self.awake = True
@@ -1104,79 +1117,89 @@ class Scheduler:
                     break
                 stride = min(2 * stride, _LONGEST_STRIDE) if now_s - looked_s < SLICE_S / 8 else 1
                 countdown, looked_s = stride, now_s
-            part = ready.popleft()
-            resting = part._rests_on
+            turn = ready.popleft()
+            resting = turn.rests_on
             if resting is not None:
                 # It found its box empty when its last step was over. In a steady stream a message has come since: it
                 # goes on without having been parked and woken. Otherwise it is parked now.
                 if not resting.queue or resting.attention:
-                    part._rests_on = None
-                    self._wait(part, part._why)
+                    turn.rests_on = None
+                    turn.parks = _PARKS
+                    self._wait(turn.part, turn.why)
                     continue
-                part._value = resting.name
-            if part._feed.full:
-                self._block(part)
-            else:
-                self.current = part
-                try:
-                    trap = part._resume(part._value)
-                except StopIteration:
-                    self.current = None
-                    self.part_ended(part)
-                except BaseException as exc:
-                    self.current = None
-                    self.part_failed(part, exc)
+                turn.value = resting.name
+            if turn.feed.full:
+                self._block(turn.part)
+                continue
+            self._current = turn
+            try:
+                trap = turn.resume(turn.value)
+            except StopIteration:
+                self._current = None
+                self.part_ended(turn.part)
+                continue
+            except BaseException as exc:
+                self._current = None
+                self.part_failed(turn.part, exc)
+                continue
+            after = turn.after
+            if after is not None:
+                inbox = turn.only
+                turn.after = None
+                if after is inbox and not inbox.full and not inbox.waiters and not length_hint(inbox._rest):
+                    # The short way of `settle`: a loop has taken everything.
+                    batch = inbox._batch
+                    inbox._taken += len(batch) - inbox._folded
+                    inbox._folded = 0
+                    inbox.last = batch[-1]
+                    inbox._batch = inbox._rest = None
+                    inbox.attention = turn.input_ended or inbox.queue is inbox
                 else:
-                    after = part._after
-                    if after is not None:
-                        inbox = part._only
-                        part._after = None
-                        if after is inbox and not inbox.full and not inbox.waiters and not length_hint(inbox._rest):
-                            # The short way of `settle`: a loop has taken everything.
-                            batch = inbox._batch
-                            inbox._taken += len(batch) - inbox._folded
-                            inbox._folded = 0
-                            inbox.last = batch[-1]
-                            inbox._batch = inbox._rest = None
-                            inbox.attention = part._input_ended or inbox.queue is inbox
-                        else:
-                            self.current = None
-                            after.settle()
-                            if part._closing and part._stands is _READY:
-                                continue  # it has stopped itself and stands in the deque again
-                    if resting is not None:
-                        if trap is part._why:
-                            ready.append(part)  # it goes on as before
-                            continue
-                        part._rests_on = None
-                    if type(trap) is Wait:
-                        inbox = part._only
-                        if inbox is None or inbox.attention or not (trap.simple is inbox.name or trap.simple == ""):
-                            self._wait(part, trap)
-                        elif inbox.queue:
-                            part._value = inbox.name
-                            ready.append(part)
-                        else:
-                            part._why = trap
-                            part._rests_on = inbox
-                            ready.append(part)
-                    elif trap is None or trap is True or (type(trap) is int and trap == 1):
-                        if not part._pausing:
-                            part._value = None
-                            ready.append(part)
-                        else:
-                            part._pausing = False
-                            inbox = part._only
-                            if inbox is None or inbox.attention or inbox.queue:
-                                self._wait(part, PAUSE)
-                            else:
-                                part._why = PAUSE
-                                part._rests_on = inbox
-                                ready.append(part)
+                    self._current = None
+                    after.settle()
+                    if turn.part._closing and turn.part._stands is _READY:
+                        continue  # it has stopped itself and stands in the deque again
+            if resting is not None:
+                if trap is turn.why:
+                    ready.append(turn)  # it goes on as before
+                    continue
+                turn.rests_on = None
+            if type(trap) is Wait:
+                inbox = turn.only
+                if inbox is None or inbox.attention or not (trap.simple is inbox.name or trap.simple == ""):
+                    self._wait(turn.part, trap)
+                elif inbox.queue:
+                    turn.value = inbox.name
+                    ready.append(turn)
+                elif turn.parks:
+                    turn.parks -= 1
+                    turn.waiting = trap
+                    inbox.trip = 1
+                else:
+                    turn.why = trap
+                    turn.rests_on = inbox
+                    ready.append(turn)
+            elif trap is None or trap is True or (type(trap) is int and trap == 1):
+                if not turn.pausing:
+                    turn.value = None
+                    ready.append(turn)
+                else:
+                    turn.pausing = False
+                    inbox = turn.only
+                    if inbox is None or inbox.attention or inbox.queue:
+                        self._wait(turn.part, PAUSE)
+                    elif turn.parks:
+                        turn.parks -= 1
+                        turn.waiting = PAUSE
+                        inbox.trip = 1
                     else:
-                        self.current = None
-                        self._trap(part, trap)
-        self.current = None
+                        turn.why = PAUSE
+                        turn.rests_on = inbox
+                        ready.append(turn)
+            else:
+                self._current = None
+                self._trap(turn.part, trap)
+        self._current = None
 
     def _wait(self, part: Part, wait: Wait) -> None:
         """Park a part until one of the boxes holds something (at once, if one does) or the time is over."""
@@ -1185,7 +1208,7 @@ class Scheduler:
                 inboxes: tuple[Inbox, ...] = tuple([part._inboxes.get(b) or part.open_inbox(b) for b in wait.boxes])
             except AxonlikeError as exc:
                 self.throw(part, exc)
-                self.ready.append(part)
+                self.ready.append(part._turn)
                 return
         else:
             inboxes = part._data
@@ -1200,16 +1223,16 @@ class Scheduler:
                     part._value = None
                 else:
                     part._value = inbox.name
-                self.ready.append(part)
+                self.ready.append(part._turn)
                 return
         if part._input_ended:
             self.throw(part, Finished())
-            self.ready.append(part)
+            self.ready.append(part._turn)
             return
         if wait.timeout_s is not None:
             if wait.timeout_s <= 0:
                 part._value = None
-                self.ready.append(part)
+                self.ready.append(part._turn)
                 return
             part._timer = self.call_at(self.time() + wait.timeout_s, lambda: self._timed_out(part))
         part.waiting = wait
@@ -1234,7 +1257,7 @@ class Scheduler:
             part._timer = self.call_at(self.time() + max(0.0, trap.seconds), lambda: self._timed_out(part))
         elif isinstance(trap, Room):
             part._value = None
-            self.ready.append(part)
+            self.ready.append(part._turn)
         elif isinstance(trap, Foreign):
             part._why = trap
             part._state = State.FOREIGN
@@ -1257,7 +1280,7 @@ class Scheduler:
                 "or self.join(...), and use `yield from` for a generator of your own"
             )
             self.throw(part, error)
-            self.ready.append(part)
+            self.ready.append(part._turn)
 
     def _future_done(self, part: Part, trap: Foreign) -> None:
         self.release(part)

@@ -9,7 +9,7 @@ Ctrl-D ends talking, Ctrl-C ends the program.
 import sys
 
 from axonlike import Component, Graphline, Pipeline
-from axonlike.components.net import TCPClient
+from axonlike.components.net import Connected, TCPClient
 from axonlike.components.util import ConsoleEchoer, ConsoleReader
 
 host = sys.argv[1] if sys.argv[1:] else "127.0.0.1"
@@ -21,6 +21,8 @@ class TalkWhenConnected(Component):
 
     def main(self):
         yield self.wait("inbox")
+        while not isinstance(self.recv("inbox"), Connected):
+            yield self.wait("inbox")
         Pipeline(
             ConsoleReader(">>> "),
             TCPClient(host, talk_port),

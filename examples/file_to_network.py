@@ -2,7 +2,7 @@
 
     python examples/file_to_network.py FILE [PORT] [LINES-PER-SECOND]
 
-Try it with `nc 127.0.0.1 1700`. A client that reads slowly is waited for: the file is read as fast as it takes the lines.
+Try it with `nc 127.0.0.1 1700`. A client that reads slowly is waited for.
 """
 
 import sys

@@ -20,7 +20,7 @@ class Average(Component):
 
     def main(self):
         self.send("-- a fresh start")
-        total = count = 0
+        total, count = 0.0, 0
         while True:
             yield self.wait("inbox")
             for reading in self.inbox():

@@ -1,25 +1,32 @@
 """Every example, executed in a process of its own as its user would, with what it prints and does.
 
 What an example prints by itself stands in tests/golden/examples/NAME.out. Those that serve or connect get real peers:
-sockets on free ports, a pseudo-terminal, small HTTP and SMTP servers. What AXONLIKE_SHUFFLE would change in the order of
+sockets on free ports, a pseudo-terminal, small HTTP and SMTP servers. What AXONLIKE_SHUFFLE changes in the order of
 lines is not the subject here, so golden examples run without it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import http.server
+import json
 import os
 import re
 import select
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
+
+from axonlike.simulators import SimulatedSerialDevice
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -40,10 +47,12 @@ GOLDEN_EXAMPLES = {
 }
 # Driven by a test below.
 DRIVEN_EXAMPLES = {
+    "aggregating_logger",
     "chat_console",
     "chat_server",
     "demo",
     "echo_server",
+    "file_to_network",
     "message_of_the_day",
     "notify_by_priority",
     "notify_machine_a",
@@ -92,7 +101,485 @@ def test_miniaxon_is_short_and_imports_nothing() -> None:
     assert not [line for line in lines if re.match(r"\s*(import|from)\s|.*__import__", line)]
 
 
-# -- what the tests above and below use
+# -- servers and clients
+
+
+def test_echo_server(start: Start) -> None:
+    with Client(start("echo_server", 0).port()) as client:
+        client.say("good", "morning")
+        assert client.lines(2) == ["good", "morning"]
+
+
+def test_message_of_the_day_hangs_up_after_its_message(start: Start) -> None:
+    port = start("message_of_the_day", 0).port()
+    for number, message in (1, "Make each program do one thing well."), (2, "Measure before you tune."):
+        with Client(port) as client:
+            assert client.lines_until_the_end() == [f"You are visitor number {number}.", message]
+
+
+def test_file_to_network_sends_the_whole_file_and_ends_the_connection(start: Start, tmp_path: Path) -> None:
+    lines = [f"line {number}" for number in range(500)]
+    (tmp_path / "text").write_text("\n".join(lines))
+    server = start("file_to_network", "text", 0, 100_000)
+    port = server.port()
+    with Client(port) as one, Client(port) as other:
+        assert one.lines_until_the_end() == lines
+        assert other.lines_until_the_end() == lines
+
+
+def test_relay_tells_each_server_what_the_other_one_says(start: Start) -> None:
+    with OneConnection() as a, OneConnection() as b:
+        start("relay", "127.0.0.1", a.port, "127.0.0.1", b.port)
+        with a.accept() as left, b.accept() as right:
+            left.say("from a")
+            right.say("from b")
+            assert right.lines(1) == ["from a"]
+            assert left.lines(1) == ["from b"]
+
+
+def test_aggregating_logger_writes_all_sources_into_one_file(start: Start, tmp_path: Path) -> None:
+    with OneConnection() as door, OneConnection() as gate, SimulatedSerialDevice(name="ttyTEST") as device:
+        program = start("aggregating_logger", "log", device.path, f"127.0.0.1:{door.port}", f"127.0.0.1:{gate.port}")
+        with door.accept() as door_client, gate.accept() as gate_client:
+            door_client.say("door 1 open")
+            gate_client.say("gate 2 open")
+
+            def log() -> list[str]:
+                path = tmp_path / "log"
+                # A line may be lost to a device that nobody has open yet, so it says it again and again.
+                device.emit(b"temperature 20\r\n")
+                return path.read_text().splitlines() if path.exists() else []
+
+            wanted = [
+                rf"127\.0\.0\.1:{door.port}  +door 1 open", rf"127\.0\.0\.1:{gate.port}  +gate 2 open",
+                r".*ttyTEST  +temperature 20", "clock  +one minute has passed",
+            ]  # fmt: skip
+            when = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  "
+            wait_until(lambda: all(any(re.fullmatch(when + want, line) for line in log()) for want in wanted), log)
+        assert program.interrupt() == 130
+
+
+# -- the sketch's programs
+
+
+def test_an_event_goes_from_the_serial_port_over_machine_a_and_b_to_every_client(start: Start) -> None:
+    machine_b = start("notify_machine_b", 0, 0)
+    events_port, clients_port = machine_b.port(), machine_b.port()
+    with Client(clients_port) as one, Client(clients_port) as other, SimulatedSerialDevice() as device:
+        start("notify_machine_a", "127.0.0.1", events_port, device.path)
+        device_says(device, "first", until=one)
+        device.emit(b"NORMAL door 1 open\r\n  CRITICAL smoke cellar  \r\n")
+        wanted = ["NORMAL door 1 open", "CRITICAL smoke cellar"]
+        for client in one, other:
+            assert client.lines(2, after="first") == wanted
+
+
+def test_machine_a_may_be_started_before_machine_b(start: Start) -> None:
+    events_port = free_port()
+    start("notify_machine_a", "127.0.0.1", events_port, "demo")
+    machine_b = start("notify_machine_b", events_port, 0)
+    assert machine_b.port() == events_port
+    with Client(machine_b.port()) as client:
+        assert [line.split()[0] in ("NORMAL", "IMPORTANT", "CRITICAL", "DIAGNOSTIC") for line in client.lines(2)]
+
+
+def test_each_of_three_ports_gets_exactly_its_class_of_event(start: Start) -> None:
+    server = start("notify_by_priority", 0, 0, 0, 0)
+    events_port, *ports = (server.port() for _ in range(4))
+    events = [f"{kind} {number}" for number in range(50) for kind in ("NORMAL", "IMPORTANT", "CRITICAL", "ODD")]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(port)) for port in ports]
+        machine_a = stack.enter_context(Client(events_port))
+        machine_a.say(*events)
+        for client, kind in zip(clients, ("NORMAL", "IMPORTANT", "CRITICAL"), strict=True):
+            assert client.lines(50) == [f"{kind} {number}" for number in range(50)]
+        machine_a.say("NORMAL the end", "IMPORTANT the end", "CRITICAL the end")
+        for client, kind in zip(clients, ("NORMAL", "IMPORTANT", "CRITICAL"), strict=True):
+            assert client.lines(1) == [f"{kind} the end"]  # so there was nothing in between
+    for number in range(50):
+        assert server.line() == f"of no known kind: ODD {number}"
+
+
+def test_the_sketch_as_its_author_wrote_it_runs(start: Start, tmp_path: Path) -> None:
+    """With a threaded WatchSerialPort around a blocking call, and in one process."""
+    events_port = free_port()
+    server = start(SKETCH, events_port, 0, typed=True)
+    server.line("SingleServer")
+    port = server.port()
+    with Client(port) as client:
+        server.type("door 1", "nothing", "door 2")
+        assert client.lines(2) == ["We got an event! door 1", "We got an event! door 2"]
+
+
+SKETCH = """
+import sys
+
+from axonlike import Pipeline, ThreadedComponent
+from axonlike.backplane import Backplane, PublishTo, SubscribeTo
+from axonlike.components.net import SimpleServer, SingleServer, TCPClient
+
+
+class WatchSerialPort(ThreadedComponent):
+    def format_output(self, *args):
+        return " ".join([str(x) for x in args])
+
+    def matches_event(self, x):
+        return x.startswith("door")
+
+    def main(self):
+        while 1:
+            x = input()
+            if self.matches_event(x):
+                self.send(self.format_output("We got an event!", x), "outbox")
+
+
+class EventFilter(ThreadedComponent):
+    def pre_process_event(self, event):
+        return event
+
+    def main(self):
+        while 1:
+            while self.data_ready("inbox"):
+                event = self.recv("inbox")
+                information = self.pre_process_event(event)
+                self.send(information, "outbox")
+            if not self.any_ready():
+                self.pause()
+
+
+Pipeline(
+    WatchSerialPort(),
+    TCPClient("127.0.0.1", int(sys.argv[1])),
+).activate()
+
+Backplane("Events").activate()
+Pipeline(
+    SingleServer(port=int(sys.argv[1])),
+    EventFilter(),
+    PublishTo("Events"),
+).activate()
+
+
+def subscriber_protocol():
+    return SubscribeTo("Events")
+
+
+SimpleServer(subscriber_protocol, int(sys.argv[2])).run()
+"""
+
+
+CHATTERS = 50
+LINES_EACH = 20
+
+
+def test_fifty_in_a_chat_all_see_every_line_in_one_order(start: Start) -> None:
+    server = start("chat_server", 0, 0)
+    listen_port, talk_port = server.port(), server.port()
+    with contextlib.ExitStack() as stack:
+        listeners, talkers = [], []
+        for _ in range(CHATTERS):
+            listeners.append(stack.enter_context(Client(listen_port)))
+            talkers.append(stack.enter_context(Client(talk_port)))
+            # The first line at once: it must come back, however fast its sender is.
+            talkers[-1].say(f"{len(talkers) - 1}: 0")
+            assert listeners[-1].lines(1, after=None)[0].endswith(": 0")
+        for number in range(1, LINES_EACH):
+            for index, talker in enumerate(talkers):
+                talker.say(f"{index}: {number}")
+        for index, listener in enumerate(listeners):
+            # He was there from his own first line on.
+            count = CHATTERS * LINES_EACH - index
+            listener.lines(count - 1)
+        said = listeners[0].seen
+        assert sorted(said) == sorted(f"{index}: {number}" for index in range(CHATTERS) for number in range(LINES_EACH))
+        for index, listener in enumerate(listeners):
+            assert listener.seen == said[index:]
+            assert listener.seen[0] == f"{index}: 0"
+
+
+def test_chat_console_shows_its_own_first_line_and_what_others_say(start: Start) -> None:
+    server = start("chat_server", 0, 0)
+    listen_port, talk_port = server.port(), server.port()
+    consoles = [start("chat_console", "127.0.0.1", listen_port, talk_port, typed=True) for _ in range(2)]
+    for console in consoles:
+        console.type("hello")
+        console.line("hello")
+    consoles[0].line("hello")  # of the second one
+    consoles[1].type("how are you?")
+    for console in consoles:
+        console.line(r"how are you\?")
+
+
+# -- an event calls a web hook and is mailed
+
+
+def test_each_event_calls_the_web_hook_and_critical_ones_are_mailed(tmp_path: Path) -> None:
+    with fake_web_server() as (url, called), FakeMailServer() as mail:
+        done = _run(
+            "web_hook_and_mail", tmp_path, url, "127.0.0.1", mail.port, "house@example.org", "anna@example.org",
+            typed="NORMAL door 1 open\nCRITICAL smoke in the cellar\n",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert called == [{"event": "NORMAL door 1 open"}, {"event": "CRITICAL smoke in the cellar"}]
+    (letter,) = mail.letters
+    assert "Subject: CRITICAL smoke in the cellar" in letter
+    assert "To: anna@example.org" in letter
+    assert sorted(done.stdout.splitlines()) == [
+        "mail sent: CRITICAL smoke in the cellar",
+        "web hook called: CRITICAL smoke in the cellar",
+        "web hook called: NORMAL door 1 open",
+    ]
+
+
+def test_an_event_that_cannot_be_told_is_logged_and_the_next_one_is_tried(tmp_path: Path) -> None:
+    with fake_web_server(refuse_first=True) as (url, called), FakeMailServer() as mail:
+        done = _run(
+            "web_hook_and_mail", tmp_path, url, "127.0.0.1", mail.port, "house@example.org", "anna@example.org",
+            typed="NORMAL one\nNORMAL two\n",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [body["event"] for body in called] == ["NORMAL one", "NORMAL two"]
+    assert done.stdout == "web hook called: NORMAL two\n"
+    assert "HTTP Error 503" in done.stderr
+
+
+# -- what the tests above use
+
+
+class Running:
+    """An example that runs until it is interrupted."""
+
+    def __init__(self, program: str, arguments: tuple[object, ...], cwd: Path, *, typed: bool) -> None:
+        script = [EXAMPLES / f"{program}.py"] if "\n" not in program else ["-c", program]
+        self._errors = open(cwd / f"stderr-{time.monotonic_ns()}", "w+b")  # noqa: SIM115  # closed in `end`
+        self._process = subprocess.Popen(
+            [sys.executable, *script, *map(str, arguments)],
+            stdin=subprocess.PIPE if typed else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors,
+            cwd=cwd, env=_environment(), start_new_session=True,
+        )  # fmt: skip
+        self._rest = b""
+
+    def line(self, pattern: str = "") -> str:
+        """The next line that it prints, or the next one in which the pattern is found."""
+        assert self._process.stdout is not None
+        until_s = time.monotonic() + HANG_GUARD_S
+        while True:
+            line, found, rest = self._rest.partition(b"\n")
+            if found:
+                self._rest = rest
+                if re.search(pattern, line.decode()):
+                    return line.decode()
+                continue
+            fd = self._process.stdout.fileno()
+            if not select.select([fd], [], [], max(0.0, until_s - time.monotonic()))[0]:
+                raise AssertionError(f"no line with {pattern!r}; last: {self._rest!r}; stderr: {self.errors}")
+            data = os.read(fd, 65536)
+            if not data:
+                raise AssertionError(f"it has ended before a line with {pattern!r}; stderr: {self.errors}")
+            self._rest += data
+
+    def port(self) -> int:
+        """Where the next server that it announces listens."""
+        return int(self.line(r" listens on ").partition(" listens on ")[2].split()[0].rpartition(":")[2])
+
+    def type(self, *lines: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("".join(f"{line}\n" for line in lines).encode())
+        self._process.stdin.flush()
+
+    @property
+    def errors(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read().decode()
+
+    def interrupt(self) -> int:
+        """Ctrl-C; returns its exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        return self._process.wait(HANG_GUARD_S)
+
+    def end(self) -> None:
+        """Ctrl-C ends it in order, and it has said nothing on standard error but log lines."""
+        try:
+            code = self.interrupt()
+            errors = self.errors
+        finally:
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
+            for stream in self._process.stdin, self._process.stdout, self._errors:
+                if stream is not None:
+                    stream.close()
+        assert code == 130, errors
+        assert "Traceback" not in errors, errors
+
+
+class Start(Protocol):
+    def __call__(self, program: str, *arguments: object, typed: bool = False) -> Running: ...
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts examples, and ends each of them with Ctrl-C after the test."""
+    with contextlib.ExitStack() as running:
+
+        def start_one(program: str, *arguments: object, typed: bool = False) -> Running:
+            started = Running(program, arguments, tmp_path, typed=typed)
+            running.callback(started.end)
+            return started
+
+        yield start_one
+
+
+class Client:
+    """What `nc` is: a connection that sends and shows lines. Keeps all of them in `seen`."""
+
+    def __init__(self, connection: int | socket.socket) -> None:
+        self.seen: list[str] = []
+        self._rest = b""
+        if isinstance(connection, int):
+            connection = socket.create_connection(("127.0.0.1", connection), timeout=HANG_GUARD_S)
+        connection.settimeout(HANG_GUARD_S)
+        self._socket = connection
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._socket.close()
+
+    def say(self, *lines: str) -> None:
+        self._socket.sendall("".join(f"{line}\n" for line in lines).encode())
+
+    def lines(self, count: int, *, after: str | None = None) -> list[str]:
+        """The next `count` lines (the first ones that follow the last `after`)."""
+        got: list[str] = []
+        while len(got) < count:
+            line = self._line()
+            if line is None:
+                raise AssertionError(f"the connection ended after {got}, where {count} lines were to come")
+            got = [] if line == after else [*got, line]
+        return got
+
+    def lines_until_the_end(self) -> list[str]:
+        got = []
+        while (line := self._line()) is not None:
+            got.append(line)
+        return got
+
+    def has_line(self) -> bool:
+        """Is there something to read at this moment?"""
+        return b"\n" in self._rest or bool(select.select([self._socket], [], [], 0.05)[0])
+
+    def _line(self) -> str | None:
+        while b"\n" not in self._rest:
+            data = self._socket.recv(65536)
+            if not data:
+                assert not self._rest, f"half a line at the end: {self._rest!r}"
+                return None
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        self.seen.append(line.decode())
+        return self.seen[-1]
+
+
+class OneConnection:
+    """A server for one client, which the test plays."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(HANG_GUARD_S)
+        self.port: int = self._socket.getsockname()[1]
+
+    def __enter__(self) -> OneConnection:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._socket.close()
+
+    def accept(self) -> Client:
+        return Client(self._socket.accept()[0])
+
+
+def device_says(device: SimulatedSerialDevice, line: str, *, until: Client) -> None:
+    """Say a line until it arrives: what a device says before a program has opened the port is lost."""
+    until_s = time.monotonic() + HANG_GUARD_S
+    while not until.has_line():
+        assert time.monotonic() < until_s, "nothing of what the device says arrives"
+        device.emit(f"{line}\r\n".encode())
+
+
+def free_port() -> int:
+    """A port that was free a moment ago: where one program has to be told before the other has it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], bool], seen: Callable[[], object]) -> None:
+    until_s = time.monotonic() + HANG_GUARD_S
+    while not condition():
+        assert time.monotonic() < until_s, f"it did not happen; seen: {seen()}"
+        select.select([], [], [], 0.05)
+
+
+@contextlib.contextmanager
+def fake_web_server(*, refuse_first: bool = False) -> Iterator[tuple[str, list[Any]]]:
+    """An HTTP server that keeps the JSON bodies of what is posted; yields its URL and them."""
+    bodies: list[Any] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(503 if refuse_first and len(bodies) == 1 else 204)
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            """Nothing on standard error."""
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook", bodies
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class FakeMailServer:
+    """An SMTP server that accepts everything. `letters` are the texts of what was sent."""
+
+    def __init__(self) -> None:
+        self.letters: list[str] = []
+        letters = self.letters
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(b"220 here\r\n")
+                for line in self.rfile:
+                    command = line.split()[0].upper() if line.split() else b""
+                    if command == b"DATA":
+                        self.wfile.write(b"354 go on\r\n")
+                        text = iter(self.rfile.readline, b".\r\n")
+                        letters.append(b"".join(text).decode())
+                    self.wfile.write(b"221 bye\r\n" if command == b"QUIT" else b"250 ok\r\n")
+                    if command == b"QUIT":
+                        return
+
+        self._server = socketserver.TCPServer(("127.0.0.1", 0), Handler)
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+
+    def __enter__(self) -> FakeMailServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
 
 
 def _environment() -> dict[str, str]:

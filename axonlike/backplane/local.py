@@ -8,18 +8,21 @@ time holds instead, and a client past it is cut.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, ClassVar
 
-from axonlike.box import Inbox, Policy, check_policy
+from axonlike.box import DEFAULT_LIMIT, Inbox, Policy, check_policy
 from axonlike.component import Component
-from axonlike.errors import AxonlikeError, WiringError
+from axonlike.errors import AxonlikeError, NameNotProvided, WiringError
 from axonlike.linkage import destination, upstream
 from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
 
 __all__ = ["Backplane", "PublishTo", "SubscribeTo"]
+
+log = logging.getLogger("axonlike.backplane")
 
 KIND = "backplane"
 _A_STEP = 256  # messages that PublishTo hands on before others get their turn
@@ -35,7 +38,7 @@ class Backplane(Component):
     service: ClassVar[bool] = True
 
     def __init__(self, name: str, history: int = 0) -> None:
-        if not isinstance(name, str) or not name:
+        if not (isinstance(name, str) and name):
             raise WiringError(f"a Backplane's name is a non-empty str, not {name!r}")
         if history < 0:
             raise WiringError(f"Backplane({name!r}): history is a number of messages, not {history!r}")
@@ -100,7 +103,8 @@ def _find(name: str, scheduler: Scheduler, wanted_by: Component) -> Backplane:
 class PublishTo(Component):
     """Publishes what comes into its inbox. forward: also sends it on.
 
-    The Backplane may be activated before or after it.
+    The Backplane may be activated before or after it. When that has ended, and no other of the name has come, there is
+    nobody to publish to: it ends, as a component does whose receivers have ended.
     """
 
     def __init__(self, name: str, forward: bool = False) -> None:
@@ -115,20 +119,33 @@ class PublishTo(Component):
         inbox = self.inbox()
         while True:
             yield self.wait("inbox")
+            if self._backplane.ended and not self._find_its_successor():
+                return
             messages = inbox.take_up_to(_A_STEP)
             self._backplane.publish_many(messages)
             if self.forward:
                 for message in messages:
                     self.send(message)
 
+    def _find_its_successor(self) -> bool:
+        assert self._scheduler is not None
+        try:
+            self._backplane = _find(self.topic, self._scheduler, self)
+        except NameNotProvided:
+            log.info("%s ends: the backplane %r has ended", self.path, self.topic)
+            return False
+        return True
+
 
 class SubscribeTo(Component):
     """Sends on what is published under a name, from the moment it is activated.
 
     limit, policy: for the inbox that it feeds; without them that inbox holds 1000 messages and drops the oldest, unless
-    it has a dropping policy of its own. A subscription never holds the publisher back. Feeds a TCP connection without
-    loss (see `components.net`). Must not be fed by others' links only in part: where the inbox that it feeds has
-    other senders too, messages go through the subscription's own inbox, with the same limit and policy.
+    it has a dropping policy of its own. A subscription never holds the publisher back. One that feeds a TCP connection
+    loses nothing (see `components.net`). Where the inbox that it feeds has other senders too, what is published waits
+    in the subscription's own inbox, with the same limit and policy.
+
+    It ends with its Backplane. What goes wrong in it (policy "error") is its own failure, never the publisher's.
     """
 
     service: ClassVar[bool] = True
@@ -136,53 +153,77 @@ class SubscribeTo(Component):
     def __init__(self, name: str, *, limit: int | None = None, policy: Policy | None = None) -> None:
         self.topic = name
         self.name = f"SubscribeTo({name})"
-        self._limit = limit
         self._policy = None if policy is None else check_policy(policy)
         if policy == "block":
-            raise WiringError(f'SubscribeTo({name!r}): policy "block" would hold the publisher back; choose one that drops')
+            raise WiringError(
+                f'SubscribeTo({name!r}): policy "block" would hold the publisher back; choose one that drops'
+            )
+        if limit is not None and limit < 1:
+            raise WiringError(f"SubscribeTo({name!r}): a limit is at least 1, not {limit!r}")
+        self._limit = limit
         self._backplane: Backplane | None = None
         self._into: Inbox | None = None
+        self._too_early: list[Any] | None = None  # what was published since the subscription, before its start
 
     def resolve(self, scheduler: Scheduler) -> None:
         self._backplane = _find(self.topic, scheduler, self)
+        self._too_early = list(self._backplane.history)
         self._backplane.subscribe(self)
 
     def start(self) -> Callable[[Any], Any] | None:
-        end = destination(self, "outbox")
-        resume = None
-        if end is None:
-            self._into = None
-        elif len(list(upstream(*end))) == 1:
-            self._into = end[0].open_inbox(end[1])
-            self._configure(self._into, end[0])
-        else:
-            self._into = self.open_inbox("inbox")
-            self._configure(self._into, self)
-            resume = super().start()
+        resume = self._choose_way()
         if resume is None:
             self._state = State.OUTSIDE
-        assert self._backplane is not None
-        if self._backplane.history:
-            self.hand_on(tuple(self._backplane.history))
+        early, self._too_early = self._too_early, None
+        if early:
+            self.hand_on(early)
         return resume
+
+    def _choose_way(self) -> Callable[[Any], Any] | None:
+        """Straight into the inbox that it feeds, or by way of its own, which needs a body: what runs that body."""
+        end = destination(self, "outbox")
+        if end is None or end[0].ended:
+            self._into = None
+            return None
+        if any(sender is not self and not _is_part_of(self, sender) for sender, _ in upstream(*end)):
+            self._into = self.open_inbox("inbox")
+            self._configure(self._into, self)
+            return super().start()
+        self._into = end[0].open_inbox(end[1])
+        self._configure(self._into, end[0])
+        return None
+
+    def resolve_outbox(self, box: str) -> None:
+        super().resolve_outbox(box)
+        # Linked anew while it runs. Once it has a body, that serves any destination.
+        if box == "outbox" and self._state is State.OUTSIDE and self._too_early is None:
+            resume = self._choose_way()
+            if resume is not None and self._scheduler is not None:
+                self._resume = resume
+                self._scheduler.make_ready(self)
 
     def _configure(self, inbox: Inbox, owner: Component) -> None:
         if getattr(owner, "takes_subscriptions", None) is not None:
             owner.takes_subscriptions(inbox)  # type: ignore[attr-defined]
         elif self._limit is not None or self._policy is not None or inbox.policy == "block":
             policy = self._policy or ("drop_oldest" if inbox.policy == "block" else inbox.policy)
-            inbox.configure(self._limit or 1000, policy)
+            inbox.configure(DEFAULT_LIMIT if self._limit is None else self._limit, policy)
         self.refeed()
 
     def hand_on(self, messages: list[Any] | tuple[Any, ...]) -> None:
         """What was published (called by the Backplane)."""
-        into = self._into
-        if into is None or into.closed:
-            for message in messages:
-                self.send(message)
+        if self._too_early is not None:
+            self._too_early.extend(messages)
             return
+        if self.ended:
+            return  # it ended while this batch was being published
+        into = self._into
         try:
-            into.put_many(messages)
+            if into is None or into.closed:
+                for message in messages:
+                    self.send(message)
+            else:
+                into.put_many(messages)
         except AxonlikeError as exc:  # policy "error": the subscription fails, the publisher goes on
             if self._scheduler is not None:
                 self._scheduler.part_failed(self, exc)
@@ -194,10 +235,20 @@ class SubscribeTo(Component):
             yield self.wait("inbox")
             for message in inbox:
                 self.send(message)
-                if self._feed.full:
+                while self._feed.full:
                     yield
 
     def unlink_all(self, shut_down: bool) -> None:
         if self._backplane is not None:
             self._backplane.unsubscribe(self)
         super().unlink_all(shut_down)
+
+
+def _is_part_of(component: Component, chassis: Component) -> bool:
+    """Does the chassis only pass on what the component sends?"""
+    above = component._parent
+    while above is not None:
+        if above is chassis:
+            return True
+        above = above._parent
+    return False

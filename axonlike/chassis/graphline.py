@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from axonlike.chassis.hollow import Hollow
 from axonlike.component import Component
@@ -68,7 +69,7 @@ class Graphline(Hollow):
             self.add_outbox(b_box)
         self.link((a, a_box), (b, b_box), passthrough="in" if a is self else "out" if b is self else None)
 
-    def _end(self, end: tuple[str, str], default: str, own_default: str) -> tuple[Component, str]:
+    def _end(self, end: Any, default: str, own_default: str) -> tuple[Component, str]:
         if not (isinstance(end, tuple) and len(end) == 2):
             raise WiringError(f"{self.path}: {end!r} is not an end of a link: write (\"NAME\", \"box\")")
         name, box = end

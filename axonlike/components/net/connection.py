@@ -350,6 +350,13 @@ class Wire(asyncio.Protocol):
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
+    def withdraw(self) -> None:
+        """It was not made, and nobody but the sender and the receiver knows of it."""
+        self.lost = True
+        if self.receiver is not None:
+            self.receiver.wire = None
+        self.sender.wire_lost()
+
     def never_made(self, exc: BaseException | None) -> None:
         """Opening it failed or was given up."""
         if self.transport is None:
@@ -494,22 +501,26 @@ class Sender(Component):
     """Messages from the inbox -> a wire, in one write a turn. Lives until its input has ended and its wire is closed.
 
     holds: without a wire it takes nothing from its inbox (a client that reconnects); otherwise it throws away what
-    comes then, and counts it in `unsent`.
+    comes then, and counts it in `unsent`. lasts: it lives on after the end of its input, for wires to come.
     """
 
     Inboxes: ClassVar[dict[str, str]] = {"inbox": "what is to be sent"}
 
-    def __init__(self, encoder: BlockEncoder, limits: SendLimits, *, holds: bool = False) -> None:
+    def __init__(
+        self, encoder: BlockEncoder, limits: SendLimits, *, holds: bool = False, lasts: bool = False
+    ) -> None:
         self.name = "sender"
         self.limits = limits
         self.sent_bytes = 0
         self.wire_bytes = 0  # of these, over the present wire
         self.unsent = 0
+        self.finishing = False  # its input has ended, and it has sent all
         self.last_pending_bytes = 0
         self.last_sent_s = 0.0
         self._encode = encoder.encode
         self._encode_one = encoder.framing.encode
         self._holds = holds
+        self._lasts = lasts
         self._wire: Wire | None = None
         self._out: Callable[[bytes], None] | None = None
         self._paused = False
@@ -536,7 +547,9 @@ class Sender(Component):
                     yield self.sleep(_LONG_S)
                 self._send_all(inbox)
         except Finished:
-            pass
+            self.finishing = True
+        while self._lasts:
+            yield self.sleep(_LONG_S)
         while self._wire is not None and (self._out is None or self._paused):
             yield self.sleep(_LONG_S)
         if self._wire is not None:
@@ -587,6 +600,10 @@ class Sender(Component):
     def attach(self, wire: Wire) -> None:
         """A connection is under way; until it is made nothing is taken from the inbox."""
         self._wire = wire
+
+    def discard(self) -> None:
+        """What waits was for somebody who is gone."""
+        self.unsent += len(self.inbox().take_up_to(UNBOUNDED))
 
     def wire_made(self, transport: asyncio.Transport) -> None:
         self._out = transport.write

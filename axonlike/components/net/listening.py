@@ -130,7 +130,7 @@ class Listener(Driven):
         self.addresses = tuple(address_text(sock.getsockname()) for sock in self._sockets)
         self._accept_again()
         text = f"{self.name} listens on {' and '.join(self.addresses)} ({self._reach()})"
-        log.info("%s", text)
+        log.debug("%s", text)
         if self.announce:
             with contextlib.suppress(OSError, ValueError):  # stdout is closed or gone: the log has it
                 print(text, file=sys.stdout, flush=True)
