@@ -17,8 +17,8 @@ def background(*parts: Part, scheduler: Scheduler | None = None) -> Iterator[Sch
         with background(Pipeline(source, sink)) as scheduler:
             ...
 
-    Yields the scheduler; more can be activated in it (``part.activate(scheduler)``), and a `Handle` talks to them. At the
-    end of the block everything that still runs is stopped in order, and what went wrong in it is raised.
+    Yields the scheduler; more can be activated in it (``part.activate(scheduler)``), and a `Handle` talks to them. At
+    the end of the block everything that still runs is stopped in order, and what went wrong in it is raised.
     """
     running = scheduler or take_default_scheduler()
     running.activate(*parts)

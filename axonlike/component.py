@@ -241,7 +241,7 @@ class Component(Part):
         A message that came since the last pause, or that is left in a box that was read since then, counts as
         arrived; so reading one message a turn does not stall, and leaving one on purpose does not spin.
         """
-        self._pausing = True
+        self._turn.pausing = True
 
     def wait(self, box: str | None = None, /, *more: str, timeout: float | None = None) -> Wait:
         """Yield (or await) this: rest until one of the boxes holds a message. The result is its name.
@@ -436,7 +436,7 @@ class Component(Part):
             for waiter in inbox.close():
                 waiter.unblock(inbox)
             self._data = tuple(box for box in self._data if box is not inbox)
-            self._only = self._data[0] if len(self._data) == 1 else None
+            self._turn.only = self._data[0] if len(self._data) == 1 else None
 
     def remove_outbox(self, name: str) -> None:
         """Take away an outbox that `add_outbox` gave; its link is cut."""
@@ -468,7 +468,7 @@ class Component(Part):
             self._inboxes[name] = inbox
             if name != "control" or self._takes_control:
                 self._data = (*self._data, inbox)
-                self._only = inbox if len(self._data) == 1 else None
+                self._turn.only = inbox if len(self._data) == 1 else None
         return inbox
 
     def _open_outbox(self, name: str) -> Inbox | Sink | Door:
@@ -529,7 +529,7 @@ class Component(Part):
             for link in self._links.values()
             if isinstance(link, Inbox) and link.policy == "block" and link.limit != UNBOUNDED
         }
-        self._feed = next(iter(feeds)) if len(feeds) == 1 else SeveralFeeds(tuple(feeds)) if feeds else NO_FEED
+        self._turn.feed = next(iter(feeds)) if len(feeds) == 1 else SeveralFeeds(tuple(feeds)) if feeds else NO_FEED
 
     def consumers(self) -> Iterable[Component]:
         for link in self._links.values():

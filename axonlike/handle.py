@@ -74,9 +74,10 @@ class Handle:
         outboxes: Iterable[str] = ("outbox",),
         limit: int = 1000,
     ) -> None:
-        if not isinstance(component, Component):
-            hint = f": pass an instance, {component.__name__}(...)" if isinstance(component, type) else ""
-            raise UsageError(f"a Handle is for a component, not {component!r}{hint}")
+        given: Any = component
+        if not isinstance(given, Component):
+            hint = f": pass an instance, {given.__name__}(...)" if isinstance(given, type) else ""
+            raise UsageError(f"a Handle is for a component, not {given!r}{hint}")
         if limit < 1:
             raise UsageError(f"Handle({component.path}): a limit is at least 1, not {limit!r}")
         self.component = component
@@ -88,6 +89,7 @@ class Handle:
         self._came: dict[str, deque[Any]] = {}
         self._over: set[str] = set()  # outboxes from which nothing more comes
         self._going: dict[str, deque[_Message]] = {}
+        self._room_wanted: set[str] = set()
         self._wake_posted = False
         self._closed = False
         self._ended = False  # nothing more goes to the component
@@ -104,15 +106,15 @@ class Handle:
     def put(self, message: Any, box: str = "inbox", timeout: float | None = None) -> None:
         """Send a message into one of the component's inboxes; waits while that is full.
 
-        Raises HandleFull (a TimeoutError) after `timeout` seconds, HandleEnded when the component takes no more, BoxFull
-        where the inbox's policy is "error", NoSuchBox, and what ended the run.
+        Raises HandleFull (a TimeoutError) after `timeout` seconds, HandleEnded when the component takes no more,
+        BoxFull where the inbox's policy is "error", NoSuchBox, and what ended the run.
         """
         self._check_thread("put")
         if box not in self._going:
             self.scheduler.call(lambda: self._open_way_in(box))
         entry = _Message(message, self._port.refuses(box))
         with self._changed:
-            if not self._changed.wait_for(lambda: self._takes_no_more() or self._has_room(box), timeout):
+            if not self._changed.wait_for(lambda: self._takes_no_more() or self._finds_room(box), timeout):
                 raise HandleFull(f"{self.component.path}.{box} had no room within {timeout:g} s")
             self._raise_if_over()
             if self._takes_no_more():
@@ -120,6 +122,7 @@ class Handle:
             self._going[box].append(entry)
             self._post()
             if entry.answer is not None:
+                self._check_that_it_runs("put")
                 self._changed.wait_for(lambda: entry.answer or self._ended)
                 if isinstance(entry.answer, BaseException):
                     raise entry.answer
@@ -135,6 +138,8 @@ class Handle:
         if came is None:
             came = self.scheduler.call(lambda: self._open_way_out(box))
         with self._changed:
+            if not came:
+                self._check_that_it_runs("get")
             if not self._changed.wait_for(lambda: came or box in self._over, timeout):
                 raise HandleEmpty(f"nothing came from {self.component.path}.{box} within {timeout:g} s")
             if came:
@@ -186,12 +191,18 @@ class Handle:
         if self._run_error is not None:
             raise self._run_error
 
-    def _has_room(self, box: str) -> bool:
+    def _finds_room(self, box: str) -> bool:
         way = self._port.way(box)
         under_way = len(self._going[box])
         if isinstance(way, Inbox) and way.policy == "block":
-            return way.depth + under_way < way.limit
-        return under_way < self.limit
+            room = way.depth + under_way < way.limit
+        else:
+            room = under_way < self.limit
+        if not room and box not in self._room_wanted:
+            self._check_that_it_runs("put")
+            self._room_wanted.add(box)
+            self._post()
+        return room
 
     def _post(self) -> None:
         """Have the port look after the deques. Appended first: what it finds, it sends."""
@@ -205,7 +216,10 @@ class Handle:
                 f"Handle.{method}() was called in the scheduler's own thread, where it would wait for itself: "
                 "use links there, or run the scheduler with background()"
             )
-        if scheduler.state == "new" and here == self._made_in:
+
+    def _check_that_it_runs(self, method: str) -> None:
+        """Before waiting: nobody can start the run while the thread in which all this was made waits for it."""
+        if self.scheduler.state == "new" and threading.get_ident() == self._made_in:
             raise UsageError(
                 f"Handle.{method}() would wait for ever: the scheduler of {self.component.path} does not run; "
                 "write `with background(...):` around it"
@@ -245,7 +259,8 @@ class Handle:
         if self._port.ended or self.component.ended:
             self._over.add(box)
             return came
-        name = self._port.add_inbox(box, limit=self.limit)
+        # What is kept is kept in the deque; the port's inbox is full as soon as that is.
+        name = self._port.add_inbox(_from(box), limit=1)
         try:
             self.component.link((self.component, box), (self._port, name))
         except WiringError:
@@ -272,7 +287,7 @@ class _Message:
 
 
 class _Port(Component):
-    """The handle's side in the scheduler. All its methods run in the scheduler's thread, but for `way` and `refuses`."""
+    """The handle's side in the scheduler. Its methods run in the scheduler's thread, all but `way` and `refuses`."""
 
     always_trips: ClassVar[bool] = True
     Inboxes: ClassVar[dict[str, Any]] = {}
@@ -282,7 +297,7 @@ class _Port(Component):
         self._handle = handle
         self._inbox_specs_ = {"control": self._inbox_specs_["control"]}
         self._outbox_specs_ = {"signal": self._outbox_specs_["signal"]}
-        self._waits_for_room = False
+        self._in_line: set[str] = set()
         self._let_go = False
         self._said_end = False
 
@@ -323,7 +338,7 @@ class _Port(Component):
     def _move_on(self, inbox: Inbox, *, all_of_it: bool = False) -> None:
         """Hand what has come to the handle, as far as it keeps more."""
         handle = self._handle
-        came = handle._came.get(inbox.name)
+        came = handle._came.get(inbox.name.removeprefix(_from("")))
         if self._let_go or came is None:
             inbox.take_up_to(inbox.depth)
             return
@@ -358,6 +373,10 @@ class _Port(Component):
             self._send_on(box, going)
         if handle._closed and not any(handle._going.values()):
             self._say_end_of_input()
+            if self._let_go or not self._data:
+                self._end()
+            elif self._scheduler is not None:
+                self._scheduler.kick()  # it may have been all that could still bring something
         with handle._changed:
             handle._changed.notify_all()
 
@@ -374,15 +393,17 @@ class _Port(Component):
             if entry.answer is not None:
                 entry.answer = answer
             going.popleft()
-        if going and not self._waits_for_room:
-            inbox = self.way(box)
+        inbox = self.way(box)
+        if not inbox.full:
+            self._handle._room_wanted.discard(box)
+        elif (going or box in self._handle._room_wanted) and box not in self._in_line:
             if inbox.waiters is None:
                 inbox.waiters = deque()
-            self._waits_for_room = True
-            inbox.waiters.append(_Line(self._room_at_last))
+            self._in_line.add(box)
+            inbox.waiters.append(_Line(lambda: self._room_at_last(box)))
 
-    def _room_at_last(self) -> None:
-        self._waits_for_room = False
+    def _room_at_last(self, box: str) -> None:
+        self._in_line.discard(box)
         self.look()
 
     def _say_end_of_input(self) -> None:
@@ -395,8 +416,6 @@ class _Port(Component):
         owner, box = final_inbox(component, "control")
         if not component.ended and not owner.ended and not final_inbox(component, "inbox")[0].has_producers():
             owner._target(box).put(ProducerFinished(self.path))
-        if self._let_go or not self._data:
-            self._end()
 
     # -- ends
 
@@ -431,6 +450,8 @@ class _Port(Component):
         for inbox in tuple(self._data):
             self._move_on(inbox, all_of_it=True)
         super().unlink_all(shut_down)
+        if scheduler is not None:
+            scheduler.no_longer_when_ended(handle._run_has_ended)
         with handle._changed:
             handle._ended = True
             handle._over.update(handle._came)
@@ -456,6 +477,11 @@ class _Line:
 def _to(box: str) -> str:
     """The port's outbox that feeds that inbox of the component."""
     return f"to {box}"
+
+
+def _from(box: str) -> str:
+    """The port's inbox that is fed by that outbox of the component."""
+    return f"from {box}"
 
 
 def _as_raised(errors: list[BaseException]) -> BaseException:

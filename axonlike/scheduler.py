@@ -269,7 +269,7 @@ class Part:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.waiting = None
+        self._turn.waiting = None
         self._value = inbox.name
         scheduler = self._scheduler
         assert scheduler is not None
@@ -457,7 +457,7 @@ class Scheduler:
         self._background_error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
         self._interrupted_by = ""
-        self._when_ended: list[Callable[[], None]] = []
+        self._when_ended: dict[Callable[[], None], None] = {}
         self._unanswered: dict[Future[Any], None] = {}
 
     def __repr__(self) -> str:
@@ -521,7 +521,7 @@ class Scheduler:
             self._admit(new)
         else:
             for part in new:
-                part._scheduler = self
+                part._turn.scheduler = self
             self._pending.update(new)
 
     def run(self, *parts: Part) -> None:
@@ -618,7 +618,11 @@ class Scheduler:
 
     def when_ended(self, action: Callable[[], None]) -> None:
         """Have `action` called, in the scheduler's thread, when the run is over in whatever way. It must not raise."""
-        self._when_ended.append(action)
+        self._when_ended[action] = None
+
+    def no_longer_when_ended(self, action: Callable[[], None]) -> None:
+        """The counterpart of `when_ended`; harmless if it was not to be called."""
+        self._when_ended.pop(action, None)
 
     # -- with, async with, and a thread of its own
 
@@ -750,7 +754,7 @@ class Scheduler:
         if part._timer is not None:
             part._timer.cancel()
             part._timer = None
-        part.waiting = None
+        part._turn.waiting = None
         part._state = _READY
         part._value = value
         self.ready.append(part._turn)
@@ -759,7 +763,7 @@ class Scheduler:
 
     def input_ended(self, part: Part) -> None:
         """End of input for a part (see `shutdown.REACTION`)."""
-        part._input_ended = True
+        part._turn.input_ended = True
         for inbox in part._data:
             inbox.attention = True
         reaction = REACTION[part._state, Ending.FINISHED]
@@ -779,13 +783,13 @@ class Scheduler:
         def resume(_value: Any) -> Any:
             part._resume = body.send
             if at_once:
-                part._feed = feed
+                part._turn.feed = feed
             return body.throw(exc)
 
         part._resume = resume
-        part._rests_on = None
+        part._turn.rests_on = None
         if at_once:
-            part._feed = NO_FEED
+            part._turn.feed = NO_FEED
         if part._state is not _READY:
             self._leave_waiters(part)
             self.make_ready(part)
@@ -807,7 +811,7 @@ class Scheduler:
             part._body.cancel(reason)
         elif reaction is not Reaction.CHILDREN:
             self._leave_waiters(part)
-            part._feed = NO_FEED
+            part._turn.feed = NO_FEED
             part._resume = lambda _value: self._close_step(part)
             self._to_the_front(part)
         # Children come after, so that they stand before their parent: what started last is closed first.
@@ -815,11 +819,11 @@ class Scheduler:
         self.hollow_part_may_end(part)
 
     def _to_the_front(self, part: Part) -> None:
-        part._rests_on = None
+        part._turn.rests_on = None
         if part._timer is not None:
             part._timer.cancel()
             part._timer = None
-        part.waiting = None
+        part._turn.waiting = None
         part._state = _READY
         self.ready.appendleft(part._turn)
         if not self.awake:
@@ -833,10 +837,10 @@ class Scheduler:
         if part._timer is not None:
             part._timer.cancel()
             part._timer = None
-        part.waiting = None
+        part._turn.waiting = None
         part._state = _ENDED
         part._resume = _gone
-        part._rests_on = None
+        part._turn.rests_on = None
         part._body = None
         after, part._after = part._after, None
         if after is not None:
@@ -893,7 +897,7 @@ class Scheduler:
     def restart(self, part: Part, delay_s: float) -> None:
         """Call the part's main() again, now or after `delay_s`; boxes and links stay."""
         part._body = None
-        part._rests_on = None  # a fresh generator takes no value: what lies in its boxes, it looks for itself
+        part._turn.rests_on = None  # a fresh generator takes no value: what lies in its boxes, it looks for itself
         if delay_s > 0:
             part._state = State.BACKING_OFF
             part._timer = self.call_at(self.time() + delay_s, lambda: self._start_body(part))
@@ -967,7 +971,7 @@ class Scheduler:
                 self.state = "ended"
                 for answer in tuple(self._unanswered):
                     answer.cancel()
-                for action in self._when_ended:
+                for action in tuple(self._when_ended):
                     action()
                 if self._armed is not None:
                     self._armed.cancel()
@@ -1015,7 +1019,7 @@ class Scheduler:
         admitted: list[Part] = []
         try:
             for part in parts:
-                part._scheduler = self
+                part._turn.scheduler = self
                 self.parts[part] = None
                 admitted.append(part)
                 part._counts = not _serves(part)
@@ -1235,7 +1239,7 @@ class Scheduler:
                 self.ready.append(part._turn)
                 return
             part._timer = self.call_at(self.time() + wait.timeout_s, lambda: self._timed_out(part))
-        part.waiting = wait
+        part._turn.waiting = wait
         for inbox in inboxes:
             inbox.trip = 1
 
@@ -1304,7 +1308,7 @@ class Scheduler:
             waiters = inbox.waiters = deque()
         part._state = _BLOCKED
         part._why = inbox
-        part._rests_on = None
+        part._turn.rests_on = None
         if after is inbox:
             waiters.appendleft(part)  # it was let in, and another was quicker: it stays first in line
         else:

@@ -8,27 +8,41 @@ two. As programs of their own they are notify_machine_a.py, notify_machine_b.py 
 """
 
 import argparse
+import logging
 import os
 import sys
 import time
 
-from axonlike import Component, Graphline, Pipeline, run
+from axonlike import Component, Graphline, Pipeline, run, step
 from axonlike.backplane import Backplane, PublishTo, SubscribeTo
 from axonlike.components.devices import SerialLines, SerialLost, SerialOpened
 from axonlike.components.net import CannotListen, SimpleServer, SingleServer, TCPClient
 from axonlike.errors import ComponentError
 
-PORTS = {"Events": "every event", "ImportantEvents": "important ones", "CriticalEvents": "critical ones"}
+UNPLUGGED_S = 1.0
+TOPICS = [("Events", "every event"), ("ImportantEvents", "important ones"), ("CriticalEvents", "critical ones")]
 COLOURS = {"IMPORTANT": "33", "CRITICAL": "1;31", "device": "36", "client": "36"}
 COLOURED = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-UNPLUGGED_S = 1.0
 
 
-def say(subject, text):
+def say(subject, text=""):
     line = f"  {subject:<10}  {text}"
     if COLOURED and subject in COLOURS:
         line = f"\033[{COLOURS[subject]}m{line}\033[0m"
     print(time.strftime("%H:%M:%S") + line, flush=True)
+
+
+@step
+def show_event(event):
+    say(*event.split(" ", 1))
+
+
+@step
+def show_device_news(news):
+    if isinstance(news, SerialLost):
+        say("device", "unplugged")
+    elif isinstance(news, SerialOpened) and news.times > 1:
+        say("device", "plugged in again")
 
 
 class EventFilter(Component):
@@ -46,57 +60,95 @@ class EventFilter(Component):
                     self.send(event, kind)
 
 
-class Screen(Component):
-    """Shows events, and what the serial port tells about itself."""
-
-    Inboxes = {"status": "SerialOpened, SerialLost"}
-
-    def main(self):
-        while True:
-            yield self.wait("inbox", "status")
-            for event in self.inbox():
-                say(*event.split(" ", 1))
-            for news in self.inbox("status"):
-                if isinstance(news, SerialLost):
-                    say("device", "unplugged")
-                elif isinstance(news, SerialOpened) and news.times > 1:
-                    say("device", "plugged in again")
-
-
 class Unplug(Component):
-    """Pulls the device's cable once, and puts it in again."""
+    """Pulls the device's cable after a while, and puts it in again."""
 
-    def __init__(self, serial_lines, after_s):
-        self.serial_lines = serial_lines
+    def __init__(self, device, after_s):
+        self.device = device
         self.after_s = after_s
 
     def main(self):
         yield self.sleep(self.after_s)
-        self.serial_lines.device.unplug()
+        self.device.unplug()
         yield self.sleep(UNPLUGGED_S)
-        self.serial_lines.device.plug()
+        self.device.plug()
 
 
 class Demo(Component):
-    """Tells what there is to see once everything listens, starts machine A, and ends all when its time is over."""
+    """Begins when everything listens: tells what there is to see, starts machine A, and ends all when time is over."""
 
-    def __init__(self, options, event_server, servers):
+    def __init__(self, options, machine_b, servers):
         self.options = options
-        self.event_server = event_server
+        self.machine_b = machine_b
         self.servers = servers
 
     def main(self):
-        print("A simulated serial device sends events; this is the server that passes them on. Ctrl-C ends it.")
-        print("Type this in other terminals, as often as you like:")
-        for server, what in zip(self.servers, PORTS.values()):
-            print(f"    nc 127.0.0.1 {server.port}    {what}")
+        print("A simulated serial device sends events, and this server passes them on. Ctrl-C ends it.")
+        print("Type in other terminals, as many as you like:\n")
+        for server, (_topic, what) in zip(self.servers, TOPICS):
+            print(f"    nc 127.0.0.1 {server.port}     {what}")
         print(flush=True)
 
-        device = SerialLines("demo", demo_interval_s=self.options.every)
+        serial_lines = SerialLines("demo", demo_interval_s=self.options.every)
         Graphline(
-            device=device,
-            machine_b=TCPClient("127.0.0.1", self.event_server.port),
-            screen=self.options.screen,
-            links="device -> machine_b; device.status -> screen.status",
+            serial=serial_lines,
+            client=TCPClient("127.0.0.1", self.machine_b.port),
+            news=show_device_news,
+            links="serial -> client; serial.status -> news",
         ).activate()
+        if self.options.unplug_after is not None:
+            Unplug(serial_lines.device, self.options.unplug_after).activate()
+        if self.options.seconds is not None:
+            yield self.sleep(self.options.seconds)
+            self.scheduler.stop("time is over")
+        yield
 
+
+def events_server(topic, what, port):
+    def subscribe(peer, port):
+        say("client", f"{peer}:{port} gets {what}")
+        return SubscribeTo(topic)
+
+    return SimpleServer(subscribe, port, announce=False)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="A notification server with a simulated device.")
+    parser.add_argument("--for", type=float, dest="seconds", metavar="SECONDS", help="end after so long")
+    parser.add_argument("--port", type=int, default=1600, help="the first of three ports for clients (default 1600)")
+    parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="one event every ... (default 1)")
+    parser.add_argument("--unplug-after", type=float, metavar="SECONDS", help="unplug the device, for a second")
+    options = parser.parse_args()
+
+    # What the serial port has to say is on the screen already, in fewer words; all else that goes wrong is shown.
+    logging.basicConfig(format="%(asctime)s  %(levelname)-10s  %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("axonlike.serial").setLevel(logging.ERROR)
+
+    machine_b = SingleServer(0, announce=False)
+    servers = [
+        events_server(topic, what, options.port + number if options.port else 0)
+        for number, (topic, what) in enumerate(TOPICS)
+    ]
+    graph = Graphline(
+        machine_b=machine_b,
+        filter=EventFilter(),
+        events=PublishTo("Events"),
+        important=PublishTo("ImportantEvents"),
+        critical=PublishTo("CriticalEvents"),
+        links="machine_b -> filter -> events; filter.important -> important; filter.critical -> critical",
+    )
+    backplanes = [Backplane(topic) for topic, _what in TOPICS]
+    screen = Pipeline(SubscribeTo("Events"), show_event)
+    try:
+        run(*backplanes, graph, screen, *servers, Demo(options, machine_b, servers))
+    except ComponentError as error:
+        if not isinstance(error.cause, CannotListen):
+            raise
+        sys.exit(f"scripts/demo: {error.cause}")
+    finally:
+        if backplanes[0].published:
+            print(f"\nThat was the demo: {backplanes[0].published} events.", flush=True)
+
+
+if __name__ == "__main__":
+    main()

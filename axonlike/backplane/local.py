@@ -38,7 +38,8 @@ class Backplane(Component):
     service: ClassVar[bool] = True
 
     def __init__(self, name: str, history: int = 0) -> None:
-        if not (isinstance(name, str) and name):
+        given: object = name
+        if not isinstance(given, str) or not name:
             raise WiringError(f"a Backplane's name is a non-empty str, not {name!r}")
         if history < 0:
             raise WiringError(f"Backplane({name!r}): history is a number of messages, not {history!r}")

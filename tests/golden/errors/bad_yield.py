@@ -1,0 +1,8 @@
+class Waits(Component):
+    def main(self):
+        yield self.wait("inbox")
+        self.recv()
+        yield "inbox"
+
+
+run(Pipeline(Feeder([1]), Waits()))

@@ -1,0 +1,7 @@
+class Reads(Component):
+    def main(self):
+        yield self.wait("inbox")
+        self.send(self.recv() + self.recv())
+
+
+run(Pipeline(Feeder([1]), Reads()))

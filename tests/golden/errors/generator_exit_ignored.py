@@ -1,0 +1,15 @@
+class Stubborn(Component):
+    def main(self):
+        try:
+            yield self.sleep(100)
+        finally:
+            yield self.sleep(1)
+
+
+class Ends(Component):
+    def main(self):
+        yield self.sleep(1)
+        self.scheduler.stop()
+
+
+run(Stubborn(), Ends())

@@ -1,0 +1,3 @@
+import json
+
+run(Pipeline(Feeder(['{"a": 1}', '{"a": ']), step(json.loads)))

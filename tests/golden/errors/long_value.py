@@ -1,0 +1,1 @@
+run(Pipeline(Feeder(["0123456789" * 100]), step(int), step(lambda n: n["x"])))

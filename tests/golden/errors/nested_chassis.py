@@ -1,0 +1,2 @@
+inner = Pipeline(step(str), step(lambda text: text[3], name="fourth"), name="Cut")
+run(Pipeline(Feeder([12345, 99]), Pipeline(inner, name="Middle"), Probe()))

@@ -1,0 +1,8 @@
+class Fails(Component):
+    def main(self):
+        yield self.wait("inbox")
+        self.recv()
+        raise RuntimeError("a device is on fire")
+
+
+run(Feeder(["x"]) | Fails())

@@ -1,0 +1,6 @@
+@step
+def connect(url):
+    raise ConnectionError(f"no answer from {url}?token=s3cr3t&x=1")
+
+
+run(Pipeline(Feeder(["http://host"]), connect))

@@ -1,0 +1,2 @@
+LOGIN = {"user": "ada", "password": "hunter2", "api_key": "k-123456", "note": "Authorization: Bearer abc.def"}
+run(Pipeline(Feeder([LOGIN]), step(lambda login: login["host"], name="connect")))

@@ -1,0 +1,6 @@
+@step
+def invert(number):
+    return 1 / number
+
+
+run(Pipeline(Feeder([4, 2, 0, 1]), invert, Probe()))

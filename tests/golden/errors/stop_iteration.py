@@ -1,0 +1,9 @@
+class First(Component):
+    def main(self):
+        while True:
+            yield self.wait("inbox")
+            for items in self.inbox():
+                self.send(next(iter(items)))
+
+
+run(Pipeline(Feeder(["abc", ""]), First(), Probe()))

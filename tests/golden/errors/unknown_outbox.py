@@ -1,0 +1,9 @@
+class Sends(Component):
+    Outboxes = {"error": "what could not be read"}
+
+    def main(self):
+        yield self.wait("inbox")
+        self.send(self.recv(), "errors")
+
+
+run(Pipeline(Feeder([1]), Sends()))
