@@ -20,7 +20,6 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from axonlike import linkage as _linkage
-from axonlike.bodies import AsyncBody
 from axonlike.box import UNBOUNDED, BoxStatistics, Inbox, Policy, Sink
 from axonlike.errors import BoxEmpty, ComponentError, Site, UsageError, WiringError
 from axonlike.linkage import Box, Kind, Linkage, Wires, merge_boxes, no_such_box
@@ -139,6 +138,8 @@ class Component(Part):
         if inspect.isgenerator(body):
             self._body = body
         elif inspect.iscoroutine(body):
+            from axonlike.bodies import AsyncBody
+
             self._body = AsyncBody(self, body)
             self._sent = _Sent(self)
         else:
@@ -153,7 +154,7 @@ class Component(Part):
         body = self._body
         if body is None:
             return True
-        if isinstance(body, AsyncBody):
+        if not inspect.isgenerator(body):
             body.cancel("Shutdown")
             return False
         body.close()

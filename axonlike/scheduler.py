@@ -21,7 +21,6 @@ Invariants
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import logging
@@ -35,7 +34,6 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future
 from operator import length_hint
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -60,6 +58,8 @@ from axonlike.turn import Turn
 from axonlike.waits import PAUSE, Foreign, Join, Room, Sleep, Wait
 
 if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import Future
     from typing import Self
 
 __all__ = ["Part", "Scheduler", "default_scheduler", "run", "run_async", "take_default_scheduler"]
@@ -289,7 +289,6 @@ class Part:
             scheduler.kick()
 
 
-
 def _gone(_value: Any) -> Any:
     """What an ended part's `_resume` is: it may still stand in the deque once."""
     raise StopIteration
@@ -401,6 +400,8 @@ def running_in_this_thread(scheduler: Scheduler) -> Iterator[None]:
 
 def _new_loop() -> asyncio.AbstractEventLoop:
     """A uvloop if it is installed (the extra "fast"), else asyncio's own."""
+    import asyncio
+
     try:
         import uvloop
     except ImportError:
@@ -530,6 +531,8 @@ class Scheduler:
         Raises ComponentError (an ExceptionGroup for several) when a component failed. Ctrl-C, SIGTERM and SIGHUP
         stop in order and raise SystemExit(130, 143, 129); a second Ctrl-C stops at once.
         """
+        import asyncio
+
         self._check_new()
         try:
             asyncio.get_running_loop()
@@ -545,6 +548,8 @@ class Scheduler:
 
     async def run_async(self, *parts: Part) -> None:
         """As `run`, inside the event loop that runs. Cancelling it stops the parts in order. Leaves signals alone."""
+        import asyncio
+
         self._check_new()
         self._activate_first(parts)
         loop = asyncio.get_running_loop()
@@ -554,6 +559,8 @@ class Scheduler:
 
     async def _until_done(self, done: asyncio.Future[None]) -> None:
         """Wait for the end of the run. Cancelled, stop the parts in order first; cancelled again, give them up."""
+        import asyncio
+
         try:
             await asyncio.shield(done)  # a cancelled task cancels what it awaits: the run's own future must not be
         except asyncio.CancelledError:
@@ -594,6 +601,8 @@ class Scheduler:
 
         Raises what it raises, TimeoutError after `timeout_s`, and UsageError when the run has ended.
         """
+        from concurrent.futures import CancelledError, Future
+
         if not self.running or threading.get_ident() == self.thread_id:
             return action()
         answer: Future[T] = Future()
@@ -669,6 +678,8 @@ class Scheduler:
         self.join()
 
     async def __aenter__(self) -> Self:
+        import asyncio
+
         loop = asyncio.get_running_loop()
         started = loop.create_future()
 
@@ -876,6 +887,8 @@ class Scheduler:
 
     def part_failed(self, part: Part, exc: BaseException) -> None:
         """A body raised `exc`: an ordinary end, a matter for its policy or a supervisor, or the end of the run."""
+        import asyncio
+
         if isinstance(exc, Finished) or (part._closing and isinstance(exc, Stopped | asyncio.CancelledError)):
             self.part_ended(part)
             return
@@ -935,6 +948,8 @@ class Scheduler:
             raise UsageError("this scheduler runs already: activate parts in it instead")
 
     def _run_own_loop(self, started: Callable[[], None] | None = None) -> None:
+        import asyncio
+
         loop = self._loop_factory()
         try:
             asyncio.set_event_loop(loop)
@@ -1482,6 +1497,8 @@ def _report_hog(path: str, seconds: float, stack: str) -> None:
 
 def _close_loop(loop: asyncio.AbstractEventLoop) -> None:
     """As asyncio.run does: cancel what is left, wait for it, close."""
+    import asyncio
+
     try:
         leftover = asyncio.all_tasks(loop)
         for task in leftover:

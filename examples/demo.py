@@ -83,10 +83,11 @@ class Demo(Component):
         self.servers = servers
 
     def main(self):
+        yield  # if one of them cannot listen, it ends here
         print("A simulated serial device sends events, and this server passes them on. Ctrl-C ends it.")
         print("Type in other terminals, as many as you like:\n")
         for server, (_topic, what) in zip(self.servers, TOPICS):
-            print(f"    nc 127.0.0.1 {server.port}     {what}")
+            print(f"    nc 127.0.0.1 {server.port:<8} {what}")
         print(flush=True)
 
         serial_lines = SerialLines("demo", demo_interval_s=self.options.every)
@@ -101,7 +102,6 @@ class Demo(Component):
         if self.options.seconds is not None:
             yield self.sleep(self.options.seconds)
             self.scheduler.stop("time is over")
-        yield
 
 
 def events_server(topic, what, port):
@@ -112,12 +112,26 @@ def events_server(topic, what, port):
     return SimpleServer(subscribe, port, announce=False)
 
 
+def seconds(text):
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def first_port(text):
+    value = int(text)
+    if not 0 <= value <= 65533:
+        raise argparse.ArgumentTypeError("must be a number from 0 (three ports that are free) to 65533")
+    return value
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/demo", description="A notification server with a simulated device.")
-    parser.add_argument("--for", type=float, dest="seconds", metavar="SECONDS", help="end after so long")
-    parser.add_argument("--port", type=int, default=1600, help="the first of three ports for clients (default 1600)")
-    parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="one event every ... (default 1)")
-    parser.add_argument("--unplug-after", type=float, metavar="SECONDS", help="unplug the device, for a second")
+    parser.add_argument("--for", type=seconds, dest="seconds", metavar="SECONDS", help="end after so long")
+    parser.add_argument("--port", type=first_port, default=1600, help="the first of three ports for clients (default 1600)")
+    parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS", help="one event every ... (default 1)")
+    parser.add_argument("--unplug-after", type=seconds, metavar="SECONDS", help="unplug the device then, for a second")
     options = parser.parse_args()
 
     # What the serial port has to say is on the screen already, in fewer words; all else that goes wrong is shown.
@@ -144,7 +158,8 @@ def main():
     except ComponentError as error:
         if not isinstance(error.cause, CannotListen):
             raise
-        sys.exit(f"scripts/demo: {error.cause}")
+        (port,) = [server.port for server in servers if server.path == error.path]
+        sys.exit(f"scripts/demo: cannot listen on port {port} ({error.cause.__cause__}); choose others: --port 1700")
     finally:
         if backplanes[0].published:
             print(f"\nThat was the demo: {backplanes[0].published} events.", flush=True)

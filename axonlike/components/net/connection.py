@@ -29,7 +29,7 @@ import struct
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from axonlike.box import UNBOUNDED, Inbox
 from axonlike.component import Component, Door
@@ -244,8 +244,7 @@ class Wire(asyncio.Protocol):
     # -- what the loop reports
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
         if self.closing or self.cut_for:
             transport.abort()
             return

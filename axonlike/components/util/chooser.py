@@ -39,7 +39,7 @@ class Chooser(Component):
         """Change place; False if there is nothing to send."""
         last = len(self.items) - 1
         places = {"FIRST": 0, "LAST": last, "NEXT": self.index + 1, "PREV": self.index - 1, "SAME": self.index}
-        if move not in places:
+        if not isinstance(move, str) or move not in places:
             hint = did_you_mean(move, places) if isinstance(move, str) else ""
             raise UsageError(f"{self.path}: {show_value(move)} is no move{hint} (there are: {', '.join(places)})")
         place = places[move]

@@ -32,7 +32,7 @@ class DataSource(Component):
             )
         if not isinstance(messages, Iterable):
             raise UsageError(f"DataSource takes a list or another iterable, not {show_value(messages)}")
-        # Kept here, so that with on_error="skip" or "restart" it goes on behind the item that failed.
+        # Kept here, so that with on_error="restart" it goes on behind the item that failed.
         self._items: Iterator[Any] = iter(messages)
 
     def main(self) -> Generator[Any, Any, None]:
