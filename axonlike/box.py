@@ -464,6 +464,8 @@ class Sink:
 
     __slots__ = ("count", "queue", "trip")
     full = False
+    limit = UNBOUNDED
+    policy = "unlinked"
 
     def __init__(self) -> None:
         self.count = 0

@@ -646,6 +646,8 @@ class Door:
 
     __slots__ = ("owner", "queue", "trip")
     full = False
+    limit = UNBOUNDED
+    policy = "control"
 
     def __init__(self, owner: Component) -> None:
         self.owner = owner

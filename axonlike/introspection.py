@@ -149,7 +149,7 @@ def rates(before: GraphSnapshot, after: GraphSnapshot) -> tuple[BoxRate, ...]:
 
 
 def describe(graph: GraphSnapshot) -> str:
-    """A snapshot as text: a tree of parts with what each waits for, boxes that hold or lost something, and the links."""
+    """A snapshot as text: a tree of parts with what each waits for, what boxes hold or lost, and the links."""
     lines = [f"{graph.state}: {_number(len(graph.parts), 'part')}, {graph.ready} in line for their turn"]
     of: dict[str, list[PartSnapshot]] = {}
     paths = {part.path for part in graph.parts}
@@ -275,13 +275,13 @@ def _why(part: Part, state: State, scheduler: Scheduler) -> str:
         if held is None:
             return "is driven from outside"
         text, idle = held
-        text = str(text).removeprefix(part.path).strip()
+        text = text.removeprefix(part.path).strip()
         return f"{text}, which waits for messages" if idle() else text
     if state is State.HOLLOW:
         return f"stands as long as its {_number(len(part._children), 'child')}".replace("childs", "children")
     if state is State.BACKING_OFF:
         return f"failed; starts again{_left(part, scheduler, ' in {} s')}"
-    return state.value
+    return str(state.value)
 
 
 def _left(part: Part, scheduler: Scheduler, text: str) -> str:

@@ -449,6 +449,7 @@ class Scheduler:
         self._errors: list[BaseException] = []
         self._cycles: list[_Cycle] = []
         self._timers = TimerQueue()
+        self._now_s: Callable[[], float] = time.monotonic
         self._armed: asyncio.TimerHandle | None = None
         self._armed_s = 0.0
         self._deadline: Timer | None = None
@@ -492,7 +493,7 @@ class Scheduler:
 
     def time(self) -> float:
         """Seconds on the clock that timers go by."""
-        return self.loop.time() if self.loop is not None else time.monotonic()
+        return self._now_s()
 
     def activate(self, *parts: object) -> None:
         """Have these parts run: from the start of `run()`, or at once when it runs already.
@@ -591,10 +592,21 @@ class Scheduler:
         if loop is None:
             return False
         try:
-            loop.call_soon_threadsafe(action)
+            loop.call_soon_threadsafe(self._posted, action)
         except RuntimeError:  # the loop has closed since
             return False
         return True
+
+    def _posted(self, action: Callable[[], object]) -> None:
+        """Call `action`, and run what it made ready in the same turn of the event loop."""
+        if self.awake:
+            action()
+            return
+        self.awake = True
+        try:
+            action()
+        finally:
+            self._slice()
 
     def call(self, action: Callable[[], T], timeout_s: float | None = None) -> T:
         """Have `action` called in the scheduler's thread, and return its result: from any thread, before the run too.
@@ -730,9 +742,9 @@ class Scheduler:
                 f"{wanted_by.path}: no {kind} {name!r}{did_you_mean(name, named)} (there are: {there_are})"
             ) from None
 
-    def call_at(self, when_s: float, action: Callable[[], None]) -> Timer:
-        """Have `action` called at a time on `time()`'s clock."""
-        timer = self._timers.add(when_s, action)
+    def call_at(self, when_s: float, action: Callable[..., None], *argument: Any) -> Timer:
+        """Have ``action(*argument)`` called at a time on `time()`'s clock."""
+        timer = self._timers.add(when_s, action, *argument)
         if self._armed is None or when_s < self._armed_s:
             self._arm(when_s)
         return timer
@@ -913,7 +925,7 @@ class Scheduler:
         part._turn.rests_on = None  # a fresh generator takes no value: what lies in its boxes, it looks for itself
         if delay_s > 0:
             part._state = State.BACKING_OFF
-            part._timer = self.call_at(self.time() + delay_s, lambda: self._start_body(part))
+            part._timer = self.call_at(self.time() + delay_s, self._start_body, part)
         else:
             self._start_body(part)
 
@@ -978,6 +990,8 @@ class Scheduler:
     @contextlib.contextmanager
     def _attached(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         self.loop = loop
+        # uvloop tells the time in milliseconds, as it was when its turn began: timers would fire too early by it.
+        self._now_s = time.monotonic if type(loop).__module__.startswith("uvloop") else loop.time
         self.thread_id = threading.get_ident()
         with running_in_this_thread(self):
             try:
@@ -1048,7 +1062,8 @@ class Scheduler:
             raise
         self._find_cycles(parts)
         for part in parts:
-            self._start_body(part)
+            if not part._closing:  # one that failed to start has stopped the others by now
+                self._start_body(part)
         if self.state == "stopping":
             for part in parts:
                 self.stop_part(part, "the scheduler is stopping")
@@ -1253,7 +1268,7 @@ class Scheduler:
                 part._value = None
                 self.ready.append(part._turn)
                 return
-            part._timer = self.call_at(self.time() + wait.timeout_s, lambda: self._timed_out(part))
+            part._timer = self.call_at(self.time() + wait.timeout_s, self._timed_out, part)
         part._turn.waiting = wait
         for inbox in inboxes:
             inbox.trip = 1
@@ -1273,7 +1288,7 @@ class Scheduler:
         if isinstance(trap, Sleep):
             part._why = trap
             part._state = State.SLEEPING
-            part._timer = self.call_at(self.time() + max(0.0, trap.seconds), lambda: self._timed_out(part))
+            part._timer = self.call_at(self.time() + max(0.0, trap.seconds), self._timed_out, part)
         elif isinstance(trap, Room):
             part._value = None
             self.ready.append(part._turn)
@@ -1387,37 +1402,35 @@ class Scheduler:
         self._armed_s = when_s
         self._armed = self.loop.call_at(when_s, self._timers_due)
 
-    def _is_armed(self) -> bool:
-        return self._armed is not None
-
     def _timers_due(self) -> None:
         self._armed = None
-        now_s = self.time()
+        self._posted(self._call_due)
+
+    def _call_due(self) -> None:
         try:
-            while (action := self._timers.pop(now_s)) is not None:
-                action()
+            self._timers.call_due(self.time())
         except BaseException as exc:
             self._kernel_failed(exc)
         due_s = self._timers.next_due_s()
-        if due_s is not None and not (self._is_armed() and self._armed_s <= due_s):
+        if due_s is not None and not (self._armed is not None and self._armed_s <= due_s):
             self._arm(due_s)
-        if not self.awake and not self.ready:
-            self._idle()
 
     def _idle(self) -> None:
         """Nothing is ready: look whether anything ever can be."""
         if self._cycles:
             self._end_cycles()
-        if self.ready or len(self._timers) or self.held_by or self.state != "running":
-            return
-        waiting = [
-            part for part in self.parts
-            if part._counts and not part._input_ended and part._state in (_WAITING, State.OUTSIDE)
-        ]  # fmt: skip
-        self.quiescences += bool(waiting)
-        for part in waiting:
-            self.input_ended(part)
-        if waiting or not self.parts:
+        while not (self.ready or len(self._timers) or self.held_by) and self.state == "running":
+            waiting = [
+                part for part in self.parts
+                if part._counts and not part._input_ended and part._state in (_WAITING, State.OUTSIDE)
+            ]  # fmt: skip
+            if not waiting:
+                break
+            self.quiescences += 1
+            # Those that nobody feeds come first: what they send at their end is to find its receivers waiting.
+            for part in [part for part in waiting if not part.has_producers()] or waiting:
+                self.input_ended(part)
+        if self.ready or len(self._timers) or self.held_by or self.state != "running" or not self.parts:
             return
         if blocked := [part for part in self.parts if part._state is _BLOCKED]:
             text = ", ".join(f"{p.path} waits for room in {p._why.owner.path}.{p._why.name}" for p in blocked[:10])

@@ -104,11 +104,11 @@ class ThreadedComponent(Component):
     # -- the component's methods, for both threads
 
     def send(self, message: Any, box: str = "outbox") -> None:
-        thread = self._in_thread()
-        if thread is None:
-            super().send(message, box)
+        body = self._body
+        if body is not None and body.ident == threading.get_ident():
+            body.send(message, box)
         else:
-            thread.send(message, box)
+            super().send(message, box)
 
     def send_many(self, messages: Iterable[Any], box: str = "outbox") -> None:
         for message in messages:
@@ -179,9 +179,7 @@ class _Thread:
         self._heard = 0
         self.ident: int | None = None
         self._outgoing: deque[tuple[str, Any]] = deque()
-        # Counted by one side each, so that no update is lost: what is under way is the difference.
-        self._handed_over: dict[str, int] = {}
-        self._sent: dict[str, int] = {}
+        self._links = component._links
         self._posted = False
         self._bell = threading.Semaphore(0)
         self._room_wanted = False
@@ -219,17 +217,18 @@ class _Thread:
     def _pump(self) -> None:
         """Send what the thread has handed over. Clears the mark first: what is appended from now on posts anew."""
         self._posted = False
-        component, outgoing, sent = self.component, self._outgoing, self._sent
-        send = super(ThreadedComponent, component).send
+        component, outgoing = self.component, self._outgoing
+        send_many = super(ThreadedComponent, component).send_many
         if component._state is State.ENDED:
             outgoing.clear()
             return
         try:
             while outgoing:
-                box, message = outgoing[0]
-                send(message, box)
-                outgoing.popleft()
-                sent[box] = sent.get(box, 0) + 1
+                box, message = outgoing.popleft()
+                run = [message]
+                while outgoing and outgoing[0][0] == box:
+                    run.append(outgoing.popleft()[1])
+                send_many(run, box)
         except BaseException as exc:
             outgoing.clear()
             self.stop()
@@ -323,24 +322,21 @@ class _Thread:
         self._heard += 1
 
     def send(self, message: Any, box: str) -> None:
-        self._check()
-        component = self.component
-        link: Any = component._links.get(box)
+        if self.stopped:
+            raise Stopped
+        outgoing = self._outgoing
+        link: Any = self._links.get(box)
         if link is None:
-            component.outbox_spec(box)  # raises here, where the script's line is
-        handed_over = self._handed_over.get(box, 0)
-        under_way = handed_over - self._sent.get(box, 0)
-        if link is not None and under_way:
-            limit = getattr(link, "limit", _UNDER_WAY)
-            if getattr(link, "policy", "") != "block":
-                limit = _UNDER_WAY
-            if len(link.queue) + under_way >= limit:
+            self.component.outbox_spec(box)  # raises here, where the script's line is
+        if outgoing:
+            # What is under way counts as if it all went to this box: the limit is kept, at times a little early.
+            limit = link.limit if link is not None and link.policy == "block" else _UNDER_WAY
+            if len(outgoing) + (len(link.queue) if limit != _UNDER_WAY else 0) >= limit:
                 self._wait_for_room()
         elif link is not None and link.full:
             self._wait_for_room()
-        self._handed_over[box] = handed_over + 1
         # Append before waking: the scheduler takes what is there, then sleeps.
-        self._outgoing.append((box, message))
+        outgoing.append((box, message))
         if not self._posted:
             self._posted = True
             if not self.scheduler.call_from_thread(self._pump):

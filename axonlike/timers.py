@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from typing import Any
 
 __all__ = ["Timer", "TimerQueue"]
 
@@ -15,20 +16,20 @@ _FEW = 64  # below this many cancelled timers a rebuild is not worth its cost
 
 
 class Timer:
-    """One due time and what to call then. Ordered by due time, then by the order in which they were made."""
+    """Something to call at a time. Those that are due at the same time are called in the order they were made."""
 
-    __slots__ = ("action", "number", "queue", "when_s")
+    __slots__ = ("action", "argument", "queue")
 
-    def __init__(self, when_s: float, number: int, action: Callable[[], None], queue: TimerQueue) -> None:
-        self.when_s = when_s
-        self.number = number
-        self.action: Callable[[], None] | None = action
+    def __init__(self, action: Callable[..., None], argument: tuple[Any, ...], queue: TimerQueue) -> None:
+        self.action: Callable[..., None] | None = action
+        self.argument = argument
         self.queue = queue
 
     def cancel(self) -> None:
         """Never call the action. Harmless when it was called or cancelled already."""
         if self.action is not None:
             self.action = None
+            self.argument = ()
             self.queue._cancelled_one()
 
 
@@ -46,10 +47,10 @@ class TimerQueue:
     def __len__(self) -> int:
         return len(self._heap) - self._cancelled
 
-    def add(self, when_s: float, action: Callable[[], None]) -> Timer:
-        """Have `action` called at `when_s` (the scheduler's clock)."""
+    def add(self, when_s: float, action: Callable[..., None], *argument: Any) -> Timer:
+        """Have ``action(*argument)`` called at `when_s` (the scheduler's clock)."""
         self._made += 1
-        timer = Timer(when_s, self._made, action, self)
+        timer = Timer(action, argument, self)
         heapq.heappush(self._heap, (when_s, self._made, timer))
         return timer
 
@@ -61,16 +62,16 @@ class TimerQueue:
             self._cancelled -= 1
         return heap[0][0] if heap else None
 
-    def pop(self, now_s: float) -> Callable[[], None] | None:
-        """Take out the earliest action that is due at `now_s`; None when none is."""
+    def call_due(self, now_s: float) -> None:
+        """Call what is due at `now_s`, the earliest first."""
         heap = self._heap
         while heap and heap[0][0] <= now_s:
             timer = heapq.heappop(heap)[2]
             action, timer.action = timer.action, None
             if action is not None:
-                return action
-            self._cancelled -= 1
-        return None
+                action(*timer.argument)
+            else:
+                self._cancelled -= 1
 
     def _cancelled_one(self) -> None:
         self._cancelled += 1

@@ -83,7 +83,6 @@ class Demo(Component):
         self.servers = servers
 
     def main(self):
-        yield  # if one of them cannot listen, it ends here
         print("A simulated serial device sends events, and this server passes them on. Ctrl-C ends it.")
         print("Type in other terminals, as many as you like:\n")
         for server, (_topic, what) in zip(self.servers, TOPICS):
@@ -109,7 +108,9 @@ def events_server(topic, what, port):
         say("client", f"{peer}:{port} gets {what}")
         return SubscribeTo(topic)
 
-    return SimpleServer(subscribe, port, announce=False)
+    server = SimpleServer(subscribe, port, announce=False)
+    server.name = f"SimpleServer({topic})"
+    return server
 
 
 def seconds(text):

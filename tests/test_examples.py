@@ -38,11 +38,13 @@ GOLDEN_EXAMPLES = {
     "00_miniaxon": "",
     "async_pipeline": "",
     "bounded_producer_consumer": "",
+    "calling_components": "",
     "carousel": "",
     "feedback_loop": "",
     "one_after_another": "hello\nis it me you are looking for?",
     "publish_subscribe": "",
     "restart": "",
+    "subprocess_in_a_pipeline": "",
     "timers": "",
 }
 # Driven by a test below.
@@ -65,7 +67,8 @@ IN_VIRTUAL_TIME = """
 import runpy, sys
 from axonlike import Scheduler
 from axonlike.clock import Virtual
-from axonlike.testing import isolated, virtual_loops
+from axonlike.testing import isolated
+from axonlike.testing.virtual import virtual_loops
 with isolated(Scheduler(loop_factory=virtual_loops(Virtual()))):
     runpy.run_path(sys.argv[1], run_name="__main__")
 """

@@ -52,7 +52,7 @@ class ControlProbe(Component):
             self.got.append(self.recv("control"))
 
 
-class stop_after(Component):
+class StopAfter(Component):
     """Stops a component after so many seconds."""
 
     def __init__(self, component: Component, seconds: float) -> None:

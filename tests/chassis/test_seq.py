@@ -10,7 +10,7 @@ import pytest
 from axonlike import Component, Graphline, Pipeline, ProducerFinished, Scheduler, Seq, ThreadedComponent
 from axonlike.errors import ComponentError, WiringError
 from axonlike.testing import END, PAUSE, Feeder, Probe, run_virtual
-from tests.chassis.doubles import ControlProbe, Numbered, Take, stop_after
+from tests.chassis.doubles import ControlProbe, Numbered, StopAfter, Take
 
 
 def test_components_run_one_after_another_and_share_the_outbox() -> None:
@@ -71,7 +71,7 @@ def test_shutdown_ends_the_one_that_runs_and_starts_no_other() -> None:
     second = Probe()
     seq = Seq(Probe(), second)
     seq.link((seq, "signal"), (control, "control"))
-    run_virtual(seq, control, stop_after(seq, 2.0))
+    run_virtual(seq, control, StopAfter(seq, 2.0))
     assert control.kinds == ["Shutdown"]
     assert second.ended_by == ""
     assert probe.ended_by == ""

@@ -229,7 +229,7 @@ class SerialPort(DescriptorComponent):
                 try:
                     trouble = self._serve(port)
                 finally:
-                    self._close(port)
+                    port.close()
                 if trouble is None:
                     return
                 if time.monotonic() - opened_s >= _WELL_AFTER_S:
@@ -301,14 +301,6 @@ class SerialPort(DescriptorComponent):
         listed = "; ".join(f"{path} ({said})" if said else path for path, said in found)
         raise _NotOpen("several", "auto", f'port="auto" needs exactly one serial port; name one of these: {listed}')
 
-    def _close(self, port: serial.Serial) -> None:
-        try:
-            # Without this, close() waits in the kernel until output has gone out, up to 30 s (closing_wait).
-            port.reset_output_buffer()
-        except (OSError, _TtyError):
-            log.debug("%s: %s was gone before it was closed", self.path, port.port)
-        port.close()
-
     def _serve(self, port: serial.Serial) -> str | None:
         """Read and write until the port fails: returns why; None when there is nothing more to do."""
         fd: int = port.fileno()
@@ -368,12 +360,16 @@ class SerialPort(DescriptorComponent):
         while port.out_waiting and time.monotonic() < until_s:
             self.wait_io(timeout_s=_DRAIN_STEP_S, boxes=())
         if left := port.out_waiting:
+            port.reset_output_buffer()
             log.warning("%s: %d bytes were not sent within %.1f s (flow control?)", self.path, left, longest_s)
             self._unsent_bytes += left
 
     def _give_up_unsent(self, port: serial.Serial) -> None:
         try:
             left = port.out_waiting
+            if left:
+                # Otherwise close() waits in the kernel until it has gone out, up to 30 s (closing_wait).
+                port.reset_output_buffer()
         except (OSError, _TtyError):
             left = 0  # the port has gone as well
         left += len(self._unsent)

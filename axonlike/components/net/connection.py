@@ -163,16 +163,17 @@ class BlockEncoder:
 
     def __init__(self, framing: Framing) -> None:
         self.framing = framing
+        self.messages: list[Any] = []
+        """What `block` was made of."""
+        self.block = b""
         self._lines = framing.name == "lines"
-        self._messages: list[Any] = []
-        self._block = b""
 
     def encode(self, messages: list[Any]) -> bytes:
         """The bytes to send; raises whatever a message that cannot be sent brings up."""
         if not self._lines:
             return b"".join(map(self.framing.encode, messages))
-        if messages == self._messages:
-            return self._block
+        if messages == self.messages:
+            return self.block
         try:
             text = "\n".join(messages)
         except TypeError:  # bytes are lines too; anything else is refused by name
@@ -181,7 +182,7 @@ class BlockEncoder:
             return b"".join(map(self.framing.encode, messages))
         block = (text + "\n").encode()
         if len(block) <= _CACHED_BYTES:
-            self._messages, self._block = messages, block
+            self.messages, self.block = messages, block
         return block
 
 
@@ -510,14 +511,12 @@ class Sender(Component):
     ) -> None:
         self.name = "sender"
         self.limits = limits
-        self.sent_bytes = 0
-        self.wire_bytes = 0  # of these, over the present wire
+        self.wire_bytes = 0  # written to the present wire
         self.unsent = 0
         self.finishing = False  # its input has ended, and it has sent all
         self.last_pending_bytes = 0
         self.last_sent_s = 0.0
-        self._encode = encoder.encode
-        self._encode_one = encoder.framing.encode
+        self._encoder = encoder
         self._holds = holds
         self._lasts = lasts
         self._wire: Wire | None = None
@@ -538,13 +537,29 @@ class Sender(Component):
     # -- the body
 
     def main(self) -> Generator[Any, Any, None]:
-        inbox, wait = self.inbox(), self.wait("inbox")
+        inbox, wait, encoder = self.inbox(), self.wait("inbox"), self._encoder
+        take = inbox.take_up_to
         try:
             while True:
                 yield wait
-                while self._must_hold():
-                    yield self.sleep(_LONG_S)
-                self._send_all(inbox)
+                out = self._out
+                if out is None or self._paused:
+                    while self._must_hold():
+                        yield self.sleep(_LONG_S)
+                    self._send_all(inbox)
+                    continue
+                # What `_send_all` does, in line: a server of many clients spends its time here.
+                messages = take(UNBOUNDED)
+                if messages == encoder.messages:
+                    block = encoder.block
+                else:
+                    try:
+                        block = encoder.encode(messages)
+                    except Exception:
+                        self._send_one_by_one(inbox, messages)
+                        continue
+                self.wire_bytes += len(block)
+                out(block)
         except Finished:
             self.finishing = True
         while self._lasts:
@@ -569,28 +584,27 @@ class Sender(Component):
             self.unsent += len(messages)
             return
         try:
-            block = self._encode(messages)
-        except Exception:  # raised again by the message that it is about, with its number
+            block = self._encoder.encode(messages)
+        except Exception:
             self._send_one_by_one(inbox, messages)
         else:
             self._write(block)
 
     def _send_one_by_one(self, inbox: Inbox, messages: list[Any]) -> None:
+        """One of these cannot be sent: take them anew, so that the error names it, and send those before it."""
         inbox.queue.extendleft(reversed(messages))
         inbox._taken -= len(messages)
         encoded: list[bytes] = []
         try:
             for message in inbox:
-                encoded.append(self._encode_one(message))
+                encoded.append(self._encoder.framing.encode(message))
         finally:
             self._write(b"".join(encoded))
 
     def _write(self, block: bytes) -> None:
         assert self._out is not None
+        self.wire_bytes += len(block)
         self._out(block)
-        size = len(block)
-        self.sent_bytes += size
-        self.wire_bytes += size
         if self._paused:
             self._check_limits()
 

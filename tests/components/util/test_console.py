@@ -83,12 +83,8 @@ def test_it_can_be_stopped_while_nobody_types(number: int) -> None:
 
 
 def test_without_a_standard_input_it_ends_at_once() -> None:
-    source = """
-        import os, sys
-        os.close(0)
-        sys.stdin = None
-    """
-    with program(textwrap.dedent(source) + textwrap.dedent(READ)) as process:
+    """As Python has it when it is started with descriptor 0 closed."""
+    with program("import sys; sys.stdin = None\n" + textwrap.dedent(READ)) as process:
         assert process.communicate(timeout=HANG_GUARD_S) == (b"", b"")
 
 
@@ -173,12 +169,12 @@ def test_when_nobody_reads_it_ends_quietly() -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_behind_it_is_an_error() -> None:
-    full = os.open("/dev/full", os.O_WRONLY)
-    with open(full, "w", buffering=1) as stream, pytest.raises(ComponentError, match="No space left"):
-        try:
+    full, nothing = os.open("/dev/full", os.O_WRONLY), os.open(os.devnull, os.O_WRONLY)
+    with open(full, "w", buffering=1) as stream:
+        with pytest.raises(ComponentError, match="No space left"):
             Scheduler().run(Pipeline(DataSource(["x"]), ConsoleEchoer(stream=stream)))
-        finally:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), full)
+        os.dup2(nothing, full)  # so that closing it does not fail again
+        os.close(nothing)
 
 
 def test_a_terminal_that_takes_nothing_does_not_hold_up_the_scheduler() -> None:

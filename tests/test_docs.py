@@ -1,0 +1,238 @@
+"""The documentation does what it says: its code runs and prints what the pages show, and every public name is described.
+
+How pages are executed stands in doc_pages.py.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import importlib
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from axonlike.box import Policy
+from axonlike.component import Component
+from axonlike.shutdown import REACTION, Ending, State
+from tests.doc_pages import PageError, blocks_of, fences_of, languages_of
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.glob("*.md")), ROOT / "README.md"]
+PAGES_WITH_CODE = [page for page in PAGES if blocks_of(page)]
+# Pages say on each block what it is. Nothing but these; so no Python block can be kept from running.
+MARKS = {"python", "text", "sh", "ini", "mermaid"}
+HANG_GUARD_S = 100.0
+
+# What users import from. (Other modules are described for those who read the code.)
+PUBLIC_MODULES = [
+    "axonlike",
+    "axonlike.background",
+    "axonlike.backplane",
+    "axonlike.box",
+    "axonlike.chassis",
+    "axonlike.chassis.carousel",
+    "axonlike.chassis.par",
+    "axonlike.chassis.seq",
+    "axonlike.clock",
+    "axonlike.components.devices",
+    "axonlike.components.file",
+    "axonlike.components.net",
+    "axonlike.components.util",
+    "axonlike.driven",
+    "axonlike.errors",
+    "axonlike.handle",
+    "axonlike.messages",
+    "axonlike.restarts",
+    "axonlike.simulators",
+    "axonlike.streams",
+    "axonlike.supervisor",
+    "axonlike.testing",
+    "axonlike.threads",
+]
+
+
+# -- code on pages
+
+
+@functools.cache
+def _executed(page: Path) -> int:
+    """Run a page in a process of its own; the number of blocks that were executed. Once a page."""
+    environment = {name: value for name, value in os.environ.items() if name != "AXONLIKE_SHUFFLE"}
+    folder = _scratch / page.stem
+    folder.mkdir(parents=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "tests" / "doc_pages.py", page],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False,
+    )  # fmt: skip
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, f"{page}: after {len(reports)} blocks:\n{done.stderr}"
+    # What -W error cannot raise, because it happens in a destructor, is printed.
+    assert "Exception ignored" not in done.stderr, done.stderr
+    assert "never retrieved" not in done.stderr, done.stderr
+    return len(reports)
+
+
+_scratch = Path()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _scratch_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    global _scratch
+    _scratch = tmp_path_factory.mktemp("pages")
+
+
+@pytest.mark.net
+@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=lambda page: page.name)
+def test_the_code_of_the_page_runs_and_prints_what_the_page_shows(page: Path) -> None:
+    assert _executed(page) == len(blocks_of(page))
+
+
+@pytest.mark.net
+def test_every_block_of_python_is_executed(capsys: pytest.CaptureFixture[str]) -> None:
+    executed = {page.name: _executed(page) for page in PAGES_WITH_CODE}
+    with capsys.disabled():
+        print(f"\n{sum(executed.values())} blocks of Python in {len(executed)} pages were executed, 0 were left out")
+    assert sum(executed.values()) >= 30
+    assert {"index.md", "tutorial.md", "boxes.md", "shutdown.md", "errors.md", "threads.md"} <= executed.keys()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_block_has_a_mark_that_would_keep_it_from_running(page: Path) -> None:
+    unknown = [(line, mark) for line, mark in languages_of(page) if mark not in MARKS and not mark.startswith("{")]
+    assert unknown == []
+
+
+def test_a_page_whose_code_prints_something_else_fails(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    for content, complaint in (
+        ('```python\nprint("one")\n```\n\n```text\ntwo\n```\n', "the page says"),
+        ('```python\nprint("one")\n```\n', "does not show it"),
+        ("```python\nx = 1\n```\n```python\nassert x == 2\n```\n", "AssertionError"),
+    ):
+        page.write_text(content)
+        command = [sys.executable, ROOT / "tests" / "doc_pages.py", page]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, complaint in done.stderr) == (1, True), done.stderr
+
+
+def test_a_block_without_end_is_an_error(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```python\nx = 1\n")
+    with pytest.raises(PageError, match="no end"):
+        fences_of(page)
+
+
+def test_output_belongs_to_the_block_directly_before_it(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```python\n1\n```\n\n```text\na\n```\n\n```python\n2\n```\nA picture:\n\n```text\nb\n```\n")
+    assert [block.expected for block in blocks_of(page)] == ["a\n", None]
+
+
+# -- tables on pages that are written by hand
+
+
+def test_the_table_of_policies_has_each_policy_once() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", (DOCS / "boxes.md").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(get_args(Policy))
+
+
+def test_the_table_of_endings_is_complete() -> None:
+    # The page draws what is in the table; a cell that is missing there would be missing in the page.
+    assert set(REACTION) == {(state, ending) for state in State for ending in Ending}
+
+
+def test_every_link_to_a_page_or_file_leads_somewhere() -> None:
+    dead = [
+        f"{page.name}: {target}"
+        for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert dead == []
+
+
+# -- every public name
+
+
+def _public() -> Iterator[tuple[str, Any]]:
+    for module_name in PUBLIC_MODULES:
+        module = importlib.import_module(module_name)
+        for name in module.__all__:
+            yield f"{module_name}.{name}", getattr(module, name)
+
+
+PUBLIC = dict(_public())
+COMPONENTS = {
+    thing: name for name, thing in PUBLIC.items() if inspect.isclass(thing) and issubclass(thing, Component)
+}
+
+
+def test_every_public_class_and_function_has_a_docstring_of_its_own() -> None:
+    without = [
+        name
+        for name, thing in PUBLIC.items()
+        if (inspect.isclass(thing) and not vars(thing).get("__doc__"))
+        or (inspect.isfunction(thing) and not thing.__doc__)
+    ]
+    assert without == []
+
+
+def test_no_docstring_of_a_dataclass_is_the_one_that_python_makes() -> None:
+    made = [
+        name for name, thing in PUBLIC.items()
+        if inspect.isclass(thing) and (thing.__doc__ or "").startswith(f"{thing.__name__}(")
+        and " " not in (thing.__doc__ or "").partition("(")[0] and "\n" not in (thing.__doc__ or "")
+        and not (thing.__doc__ or "").endswith(".")
+    ]  # fmt: skip
+    assert made == []
+
+
+def test_every_public_method_of_a_public_class_is_described() -> None:
+    without = set()
+    for thing in {thing for thing in PUBLIC.values() if inspect.isclass(thing) and not issubclass(thing, enum.Enum)}:
+        for name, member in vars(thing).items():
+            function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+            # What overrides a described method of a base is described there.
+            if not name.startswith("_") and inspect.isfunction(function) and not inspect.getdoc(getattr(thing, name)):
+                without.add(f"{thing.__module__}.{thing.__qualname__}.{name}")
+    assert sorted(without) == []
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.__name__)
+def test_every_box_says_what_goes_through_it(component: type[Component]) -> None:
+    without = [
+        f"{COMPONENTS[component]}.{way}[{name!r}]"
+        for way, boxes in (("Inboxes", component._class_inboxes), ("Outboxes", component._class_outboxes))
+        for name, box in boxes.items()
+        if len(box.description) < 3
+    ]
+    assert without == []
+
+
+# -- the built pages
+
+
+@pytest.mark.slow
+def test_the_documentation_builds_without_warnings(tmp_path: Path) -> None:
+    pytest.importorskip("sphinx", reason='needs pip install -e ".[docs]"')
+    pytest.importorskip("furo")
+    pytest.importorskip("myst_parser")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html", "-d", tmp_path / "doctrees",
+         DOCS, tmp_path / "html"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "html" / "index.html").exists()
+    shutdown = (tmp_path / "html" / "shutdown.html").read_text()
+    assert all(state.value in shutdown for state in State)
