@@ -17,7 +17,7 @@ import inspect
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from types import CodeType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from axonlike import linkage as _linkage
 from axonlike.box import UNBOUNDED, BoxStatistics, Inbox, Policy, Sink
@@ -749,9 +749,15 @@ class Step(Component):
 class _StepFactory:
     """``step`` itself: a decorator, and a function that makes one component a call."""
 
+    @overload
+    def __call__(self, function: Callable[[Any], Any], *, on_error: OnError = "stop", name: str = "") -> Step: ...
+    @overload
+    def __call__(
+        self, function: None = None, *, on_error: OnError = "stop", name: str = ""
+    ) -> Callable[[Callable[[Any], Any]], Step]: ...
     def __call__(
         self, function: Callable[[Any], Any] | None = None, *, on_error: OnError = "stop", name: str = ""
-    ) -> Any:
+    ) -> Step | Callable[[Callable[[Any], Any]], Step]:
         """Make a component of a function. After ``@step`` the name stands for one component; ``step(f)`` makes more."""
         if function is None:
             return lambda f: Step(f, name=name, on_error=on_error)

@@ -9,8 +9,9 @@ means, for those who write one:
 * A block marked `text` that directly follows is what the block prints. `...` in it stands for anything. A block that
   prints something has to be followed by one.
 * A block whose first line is a comment with a file name (`# divide.py`) is known under that name in error messages.
-* `<!-- serves: 1600 -->` before a block: a program that serves at this port until Ctrl-C. It is executed with a free
-  port in place of that number; when a client has got a first line from there, it gets its Ctrl-C.
+* `<!-- serves: 1600, 1500 -->` before a block: a program that serves at the first port until Ctrl-C. It is executed with
+  free ports in place of these numbers; when a client has got a first line from the first one, it gets its Ctrl-C. What
+  it prints is not compared.
 * Nothing can be kept from running: any other mark after `python` is an error. Shell commands are marked `sh`.
 """
 
@@ -35,7 +36,7 @@ from pathlib import Path
 __all__ = ["Block", "PageError", "blocks_of", "languages_of", "run_page"]
 
 _FENCE = re.compile(r"^(?P<fence>```+)(?P<info>[^`]*)$")
-_SERVES = re.compile(r"<!-- serves: (?P<port>\d+) -->")
+_SERVES = re.compile(r"<!-- serves: (?P<ports>[\d, ]+) -->")
 _FILE_NAME = re.compile(r"# (?P<name>\w+\.py)$")
 
 
@@ -60,7 +61,7 @@ class Block:
     line: int
     code: str
     expected: str | None
-    port: int | None
+    ports: tuple[int, ...]
 
 
 def fences_of(page: Path) -> list[Fence]:
@@ -102,7 +103,7 @@ def blocks_of(page: Path) -> list[Block]:
                     fence.line,
                     fence.content,
                     following.content if is_output and following is not None else None,
-                    int(serves["port"]) if serves else None,
+                    tuple(map(int, serves["ports"].split(","))) if serves else (),
                 )
             )
     return blocks
@@ -115,7 +116,7 @@ def run_page(page: Path) -> int:
     blocks = blocks_of(page)
     for block in blocks:
         began_s = time.monotonic()
-        printed = _serve(page, block, module) if block.port else _execute(page, block, block.code, module)
+        printed = _serve(page, block, module) if block.ports else _execute(page, block, block.code, module)
         _compare(page, block, printed)
         report = {"line": block.line, "seconds": round(time.monotonic() - began_s, 3)}
         print(json.dumps(report), flush=True)
@@ -136,16 +137,16 @@ def _execute(page: Path, block: Block, code: str, module: types.ModuleType) -> s
 
 
 def _serve(page: Path, block: Block, module: types.ModuleType) -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    code = re.sub(rf"\b{block.port}\b", str(port), block.code)
-    if code == block.code:
-        raise PageError(f"{page}:{block.line}: port {block.port} does not occur in this block")
+    code, free = block.code, _free_ports(len(block.ports))
+    for written, port in zip(block.ports, free, strict=True):
+        code, count = re.subn(rf"\b{written}\b", str(port), code)
+        if not count:
+            raise PageError(f"{page}:{block.line}: port {written} does not occur in this block")
     got: list[bytes] = []
 
     def client() -> None:
         try:
-            got.append(_first_line(port))
+            got.append(_first_line(free[0]))
         finally:
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -159,6 +160,12 @@ def _serve(page: Path, block: Block, module: types.ModuleType) -> str:
         return ""
     finally:
         thread.join()
+
+
+def _free_ports(number: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
+        return [server.getsockname()[1] for server in servers]
 
 
 def _first_line(port: int) -> bytes:
@@ -176,7 +183,7 @@ def _first_line(port: int) -> bytes:
 
 def _compare(page: Path, block: Block, printed: str) -> None:
     if block.expected is None:
-        if printed and block.port is None:
+        if printed and not block.ports:
             raise PageError(f"{page}:{block.line}: this block prints, and the page does not show it:\n{printed}")
     elif not doctest.OutputChecker().check_output(block.expected, printed, doctest.ELLIPSIS):
         raise PageError(f"{page}:{block.line}: the page says\n{block.expected}\nand this is printed:\n{printed}")

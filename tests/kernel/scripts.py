@@ -19,12 +19,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_S = 30.0
 
-HEAD = """
+HEAD = r"""
 import asyncio, logging, os, signal, sys, threading, time
 from axonlike import *
 from axonlike.scheduler import Scheduler
 def say(text):
-    print(text, flush=True)
+    os.write(1, f"{text}\n".encode())  # one write, so that threads do not mix their lines
 class Says(Component):
     def __init__(self, name="Says"):
         self.name = name

@@ -550,16 +550,15 @@ class Sender(Component):
                     continue
                 # What `_send_all` does, in line: a server of many clients spends its time here.
                 messages = take(UNBOUNDED)
-                if messages == encoder.messages:
-                    block = encoder.block
-                else:
-                    try:
-                        block = encoder.encode(messages)
-                    except Exception:
-                        self._send_one_by_one(inbox, messages)
-                        continue
+                try:
+                    block = encoder.block if messages == encoder.messages else encoder.encode(messages)
+                except Exception:
+                    self._send_one_by_one(inbox, messages)
+                    continue
                 self.wire_bytes += len(block)
                 out(block)
+                if self._paused:
+                    self._check_limits()
         except Finished:
             self.finishing = True
         while self._lasts:

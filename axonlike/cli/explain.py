@@ -1,0 +1,142 @@
+"""What each error code means and what to do about it. A test compares the codes with those of the error classes."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import NamedTuple
+
+__all__ = ["EXPLANATIONS", "Explanation", "explain"]
+
+
+class Explanation(NamedTuple):
+    """What stands for one code."""
+
+    title: str
+    text: str
+
+
+EXPLANATIONS: dict[str, Explanation] = {
+    "AX100": Explanation(
+        "an error of the toolkit itself",
+        "Nothing could go on and nothing had ended, or an internal rule was broken. That is a defect of axonlike: "
+        "please report it with the whole message.",
+    ),
+    "AX103": Explanation(
+        "a component failed",
+        "main() (or the function of a step) raised an exception that it did not catch. The lines above say which "
+        "component, where it was made, the last message it had taken, and the exception. By default the whole graph "
+        "stops; on_error=\"skip\" drops the message and calls main() again, \"restart\" does so after a back-off, "
+        "\"error\" also tells it on an outbox named error. A Supervisor makes fresh instances instead.",
+    ),
+    "AX104": Explanation(
+        "a supervisor gave up",
+        "Its children failed more often than its intensity allows within its period, so it stopped them all and "
+        "failed itself. Mend what fails first; a larger intensity or period_s only hides it longer.",
+    ),
+    "AX201": Explanation(
+        "the graph cannot be put together",
+        "A link, a name or a setting does not fit. It is found while the graph is wired, before the first message. "
+        "An outbox has one link: put a Splitter between for a second receiver, or publish to a Backplane.",
+    ),
+    "AX202": Explanation(
+        "no such box",
+        "The component has no box of that name. The message lists those it has. Boxes are declared in the class's "
+        "Inboxes and Outboxes, or added to one instance with add_inbox and add_outbox.",
+    ),
+    "AX203": Explanation(
+        "nobody provides that name",
+        "PublishTo, SubscribeTo and needs=(...) look a name up when the run begins. Activate a Backplane of that "
+        "name in the same scheduler, in any order.",
+    ),
+    "AX301": Explanation(
+        "called in a way that cannot work",
+        "For example run() inside a running event loop (use await run_async()), a class passed where an instance is "
+        "needed, or a main() that is neither a generator nor async.",
+    ),
+    "AX302": Explanation(
+        "a body yielded something without meaning",
+        "A generator main() yields nothing (\"run me again soon\"), self.wait(...), self.sleep(...) or self.join(...). "
+        "To use a generator of your own write `yield from`.",
+    ),
+    "AX303": Explanation(
+        "recv() on an empty box",
+        "Look first (`while self.data_ready(box):`), wait first (`yield self.wait(box)`), or loop over "
+        "`self.inbox(box)`.",
+    ),
+    "AX304": Explanation(
+        "nothing came in time",
+        "A Handle's get() or put() waited for its whole time-out. Is the component linked, running, and does it send "
+        "on that box?",
+    ),
+    "AX305": Explanation(
+        "the handle is closed, or its system has ended",
+        "A Handle can be used until it is closed or the run that it belongs to ends.",
+    ),
+    "AX306": Explanation(
+        "no snapshot could be taken",
+        "The scheduler did not answer: it has ended, or a component holds it. The log names a component that holds "
+        "the scheduler for more than a second.",
+    ),
+    "AX401": Explanation(
+        "a full inbox refused a message",
+        "The inbox's policy is \"error\". Let it hold more, let the sender wait (\"block\"), or drop "
+        "(\"drop_oldest\", \"drop_newest\", \"latest\").",
+    ),
+    "AX402": Explanation(
+        "a step that sends without end",
+        "One step sent over 10 000 messages past the limit of a full box. Senders are held back between steps, so "
+        "yield in that loop.",
+    ),
+    "AX403": Explanation(
+        "components wait for each other",
+        "A circle of full boxes, each waiting for room in the next. Give one of them a larger limit or a policy that "
+        "drops, or take the circle out.",
+    ),
+    "AX404": Explanation(
+        "a handle's message was not taken in time",
+        "The component's inbox stayed full for the whole time-out of put().",
+    ),
+    "AX501": Explanation(
+        "an optional package is missing",
+        "The message ends with the line that installs it.",
+    ),
+    "AX601": Explanation(
+        "a device or a peer failed",
+        "The device is absent, busy or not permitted, or the other side broke the connection. The message says which "
+        "and what to do.",
+    ),
+    "AX610": Explanation(
+        "bytes that break the framing",
+        "A peer sent something that its framing does not allow.",
+    ),
+    "AX611": Explanation(
+        "a line that is too long",
+        "More than the limit (64 KiB unless it was set) came without a line end. Raise the limit if such lines are "
+        "meant, or use another framing.",
+    ),
+    "AX612": Explanation(
+        "a frame that is too long",
+        "A length-prefixed frame announced more than the limit (1 MiB unless it was set).",
+    ),
+    "AX613": Explanation(
+        "text that cannot be decoded",
+        "Bytes are not in the declared encoding and its errors mode is \"strict\".",
+    ),
+    "AX620": Explanation(
+        "a server cannot listen",
+        "The port is in use, needs privileges, or the address is not this machine's. Port 0 takes any free one.",
+    ),
+    "AX621": Explanation(
+        "a connection could not be made",
+        "The other side refused, did not answer in time, or has another protocol (TLS against plain). With "
+        "reconnect=True a client tries again by itself.",
+    ),
+}
+
+
+def explain(code: str) -> str | None:
+    """The text for a code, wrapped for a terminal; None if there is no such code."""
+    explanation = EXPLANATIONS.get(code.upper())
+    if explanation is None:
+        return None
+    return f"{code.upper()}: {explanation.title}\n\n{textwrap.fill(explanation.text, 88)}"
