@@ -2,7 +2,7 @@
 
 from axonlike.cli.main import main
 
-__all__ = ["main"]
+__all__: list[str] = []
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -160,6 +160,8 @@ class Inbox:
         self.limit = 1 if policy == "latest" else UNBOUNDED if limit is None else limit
         self.rest_trip = 1 if self.owner.always_trips else self.limit + (self.policy != "block")
         self.trip = 1  # `tripped` finds out at the next message
+        if self.full and (policy != "block" or self.depth < self.limit):
+            self._relieve()  # who was held back by the old limit goes on
 
     @property
     def limit_or_none(self) -> int | None:

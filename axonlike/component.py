@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from axonlike import linkage as _linkage
 from axonlike.box import UNBOUNDED, BoxStatistics, Inbox, Policy, Sink
-from axonlike.errors import BoxEmpty, ComponentError, Site, UsageError, WiringError
+from axonlike.errors import BadYield, BoxEmpty, ComponentError, Site, UsageError, WiringError
 from axonlike.linkage import Box, Kind, Linkage, Wires, merge_boxes, no_such_box
 from axonlike.messages import Crashed, ProducerFinished, Shutdown
 from axonlike.restarts import RestartLimit
@@ -40,6 +40,7 @@ _POLICIES = ("stop", "skip", "restart", "error")
 _OURS = __file__.rsplit("/", 1)[0]
 
 _NOTHING: Any = object()
+_ERROR_BOX = 'Crashed, under on_error="error"'
 
 
 class Component(Part):
@@ -58,9 +59,11 @@ class Component(Part):
     """
 
     __slots__ = (
+        "_child_names",
         "_inbox_specs_",
         "_made_code",
         "_made_line",
+        "_next_number",
         "_outbox_specs_",
         "_restarts",
         "_sinks",
@@ -82,6 +85,8 @@ class Component(Part):
     _takes_control: ClassVar[bool] = False
     _compose: ClassVar[Callable[[Any, Any], Component]]  # a | b; the chassis sets it
 
+    _child_names: dict[str, Part]
+    _next_number: int
     _wires: Wires | None
     _sinks: dict[tuple[str, str], Sink] | None
     _inbox_specs_: Mapping[str, Box]
@@ -97,6 +102,8 @@ class Component(Part):
         cls._class_outboxes = merge_boxes(cls._class_outboxes, own_outboxes, f"{cls.__name__}.Outboxes")
         if "control" in own_inboxes:
             cls._takes_control = True
+        if cls.on_error == "error" and "error" not in cls._class_outboxes:
+            cls._class_outboxes = merge_boxes(cls._class_outboxes, {"error": _ERROR_BOX}, cls.__name__)
 
     def __new__(cls, *_args: Any, **_options: Any) -> Self:
         self = super().__new__(cls)
@@ -112,6 +119,8 @@ class Component(Part):
         self._counts = True
         self._group = None
         self._joined_by = None
+        self._child_names = {}
+        self._next_number = 2
         self._wires = None
         self._sinks = None
         self._inbox_specs_ = cls._class_inboxes
@@ -157,7 +166,17 @@ class Component(Part):
         if not inspect.isgenerator(body):
             body.cancel("Shutdown")
             return False
-        body.close()
+        try:
+            body.close()
+        except RuntimeError as exc:
+            frame = body.gi_frame
+            if frame is None:
+                raise
+            # It still stands at a yield: it did not let itself be closed.
+            raise BadYield(
+                f"{self.path} yields at {Site(frame.f_code.co_filename, frame.f_lineno)} although it was stopped: "
+                "after Shutdown `finally` may send, but not yield, wait or sleep"
+            ) from exc
         return True
 
     def abandon(self) -> str:
@@ -304,11 +323,28 @@ class Component(Part):
             if component is self:
                 raise WiringError(f"{self.path} cannot be a part of itself")
             if component not in self._children:
-                _unique_name(component, {child.name for child in self._children})
+                component.name = self._free_child_name(component.name)
                 component._parent = self
                 self._children[component] = None
+                self._child_names[component.name] = component
         if self._scheduler is not None and self in self._scheduler.parts:
             self._scheduler.activate(*components)
+
+    def _free_child_name(self, name: str) -> str:
+        if name not in self._child_names:
+            return name
+        # Counted upwards and never used again, so that a server finds the name of its millionth connection at once.
+        while (numbered := f"{name}-{self._next_number}") in self._child_names:
+            self._next_number += 1
+        self._next_number += 1
+        return numbered
+
+    def forget_child(self, child: Part) -> None:
+        super().forget_child(child)
+        if self._child_names.get(child.name) is child:
+            del self._child_names[child.name]
+            if not self._child_names:
+                self._next_number = 2
 
     def activate(self, scheduler: Scheduler | None = None) -> Self:
         """Have it run in `scheduler` (this run's, or this thread's default one). Returns itself."""
@@ -412,6 +448,9 @@ class Component(Part):
         try:
             return self._outbox_specs_[name]
         except KeyError:
+            if name == "error" and self.on_error == "error":  # set on this one object
+                self.add_outbox("error", _ERROR_BOX)
+                return self._outbox_specs_[name]
             raise no_such_box(self, "outbox", name, self._outbox_specs_) from None
 
     def add_inbox(self, name: str, description: str = "", **options: Any) -> str:
@@ -520,6 +559,11 @@ class Component(Part):
                 new.feeders = {}
             new.feeders[self] = new.feeders.get(self, 0) + 1
         self.refeed()
+        if isinstance(old, Inbox) and old.waiters:
+            # It does not feed this box any more, so it must not go on waiting for room in it.
+            for waiter in [w for w in old.waiters if w is self or getattr(w, "component", None) is self]:
+                old.waiters.remove(waiter)
+                waiter.unblock(old)
 
     def refeed(self) -> None:
         """Note anew which boxes can hold this component back."""
@@ -617,6 +661,8 @@ class Component(Part):
             self._restarts = self._restarts or RestartLimit()
             self._restarts.seen = self._last.taken
         described = self.describe_failure(error)
+        if isinstance(described, ComponentError):
+            described.handled = True
         scheduler.log_failure(described)
         if policy == "error":
             last = self._last
@@ -780,10 +826,6 @@ def _free_name(name: str, taken: Iterable[str]) -> str:
     return f"{name}-{number}"
 
 
-def _unique_name(component: Component, taken: set[str]) -> None:
-    component.name = _free_name(component.name, taken)
-
-
 def _relink(linkage: Linkage) -> None:
     """Resolve anew whatever lies upstream of a link that came or went, and move what waited in between."""
     if linkage.kind is Kind.PASS_IN:
@@ -791,7 +833,7 @@ def _relink(linkage: Linkage) -> None:
         waiting = linkage.source._inboxes.get(linkage.source_box)
         owner, box = _linkage.final_inbox(linkage.source, linkage.source_box)
         if waiting is not None and waiting.depth and owner is not linkage.source:
-            _linkage.move_messages(waiting, owner.open_inbox(box))
+            _linkage.move_messages(waiting, owner._target(box))
     else:
         senders = list(_linkage.leaf_outboxes(linkage.source, linkage.source_box))
     for sender, outbox in senders:

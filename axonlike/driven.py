@@ -22,9 +22,10 @@ __all__ = ["Driven"]
 class _Waiter:
     """Stands in a full inbox's line on behalf of a callback."""
 
-    __slots__ = ("action",)
+    __slots__ = ("action", "component")
 
-    def __init__(self, action: Callable[[], None]) -> None:
+    def __init__(self, component: Driven, action: Callable[[], None]) -> None:
+        self.component = component
         self.action: Callable[[], None] | None = action
 
     def unblock(self, inbox: Inbox) -> None:
@@ -80,7 +81,7 @@ class Driven(Component):
         if full.waiters is None:
             full.waiters = deque()
         # Another box that it feeds may be full by then, so it looks again.
-        full.waiters.append(_Waiter(lambda: self.when_room(action)))
+        full.waiters.append(_Waiter(self, lambda: self.when_room(action)))
 
     def end(self) -> None:
         """An ordinary end: what was delivered stays delivered, the receivers get end of input."""

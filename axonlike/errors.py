@@ -22,10 +22,11 @@ from __future__ import annotations
 
 import difflib
 import linecache
+import os
 import re
 import reprlib
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 __all__ = [
@@ -160,9 +161,14 @@ def short_path(filename: str) -> str:
 
 
 _VALUE_SHOWN = 200
+_CAUSE_SHOWN = 1000
+_LEAVES_SHOWN = 3
+_LINE_ENDS = re.compile(r"\s*[\r\n]\s*")
 _SECRET = re.compile(
     r"""(?ix)
-        (["']? [\w-]* (?: token | passwor[dt] | passwd | secret | api[_-]?key | authorization ) [\w-]* ["']? \s* [=:] \s*)
+        (?<! [\w-] )  # from a word's beginning only: otherwise a long word takes time by its square
+        (["']? [\w-]* (?: token | passwor[dt] | passwd | secret | api[_-]?key | authorization ) [\w-]*
+            ["']? \s* [=:] \s*)
         (?: (?: bearer | basic ) \s+ )? (["']?) [^\s"',;&})\]]+""",
 )
 
@@ -177,7 +183,7 @@ def show_value(value: object) -> str:
         text = shorten.repr(value)
     except Exception as exc:  # a repr that fails must not hide the error that is being reported
         text = f"<{type(value).__name__} whose repr() raises {type(exc).__name__}>"
-    text = hide_secrets(text)
+    text = hide_secrets(_LINE_ENDS.sub(" ", text))
     if len(text) > _VALUE_SHOWN:
         text = f"{text[: _VALUE_SHOWN - 1]}…"
     return f"{text} ({type(value).__name__})"
@@ -199,7 +205,7 @@ class ComponentError(AxonlikeError):
 
     Attributes: path ("Pipeline/divide"), script (where the graph was made), made_at (a Site), box, source (the outbox
     that feeds that box), number (the ordinal, from 1, of the last message taken from the box; 0 if none), value (that
-    message), policy, remedy.
+    message), policy, handled (the policy dealt with it, and the component goes on), failed_at (a Site).
     """
 
     code = "AX103"
@@ -215,6 +221,7 @@ class ComponentError(AxonlikeError):
         number: int = 0,
         value: object = None,
         policy: str = "stop",
+        handled: bool = False,
         failed_at: Site | None = None,
     ) -> None:
         self.path = path
@@ -224,6 +231,7 @@ class ComponentError(AxonlikeError):
         self.number = number
         self.value = value
         self.policy = policy
+        self.handled = handled
         self.failed_at = failed_at or _user_site(cause)
         self.__cause__ = cause
         super().__init__(path, cause)
@@ -241,30 +249,35 @@ class ComponentError(AxonlikeError):
         name = self.path.rsplit("/", 1)[-1]
         script = f"{short_path(self.made_at.filename)} › " if self.made_at else ""
         where = f"{script}{self.path.replace('/', ' › ')}"
-        made = f"{self.made_at}      {self.made_at.source}" if self.made_at else "(unknown)"
+        made = f"{self.made_at}      {hide_secrets(self.made_at.source)}" if self.made_at else "(unknown)"
         if self.number:
             fed = f"  ←  {self.source}" if self.source else ""
             box = f"{self.box}{fed}      message #{self.number}: {show_value(self.value)}"
         else:
             box = "no message taken yet"
-        cause = hide_secrets("".join(traceback.format_exception_only(self.cause)).strip().replace("\n", " "))
         at = f"      {self.failed_at}" if self.failed_at else ""
+        outcome = (_HANDLED_TEXT if self.handled else _POLICY_TEXT).get(self.policy, "")
         code = self.cause.code if isinstance(self.cause, AxonlikeError) else self.code
         return (
             f"component {name!r} failed      {where}\n"
             f"  made at   {made}\n"
             f"  box       {box}\n"
-            f"  cause     {cause}{at}\n"
-            f"  policy    {_POLICY_TEXT.get(self.policy, self.policy)}\n"
+            f"  cause     {_show_cause(self.cause)}{at}\n"
+            f'  policy    on_error="{self.policy}"  ({outcome})\n'
             f"  help      axonlike explain {code}"
         )
 
 
 _POLICY_TEXT = {
-    "stop": 'on_error="stop"  (others: "skip", "restart", "error" = send to an error outbox)',
-    "skip": 'on_error="skip"  (the message was dropped and main() was called again)',
-    "restart": 'on_error="restart"  (restarted more often than its limit allows)',
-    "error": 'on_error="error"  (told on the error outbox)',
+    "stop": 'others: "skip", "restart", "error" = send to an error outbox',
+    "skip": "it failed again before it had taken another message",
+    "restart": "restarted more often than its limit allows",
+    "error": "it failed again before it had taken another message",
+}
+_HANDLED_TEXT = {
+    "skip": "the message was dropped, main() is called again",
+    "restart": "main() is called again after a pause",
+    "error": "told on the error outbox, main() is called again",
 }
 
 
@@ -274,11 +287,40 @@ def _rebuilt(
     return ComponentError(path, cause, made_at=made_at, box=box, source=source, number=number, policy=policy)
 
 
+def _show_cause(cause: BaseException) -> str:
+    """An exception in one line; of a group, the first exceptions in it too."""
+    text = "".join(traceback.format_exception_only(cause))
+    if isinstance(cause, BaseExceptionGroup):
+        inner = list(_leaves(cause))
+        shown = ["".join(traceback.format_exception_only(exc)).strip() for exc in inner[:_LEAVES_SHOWN]]
+        more = f"; and {len(inner) - _LEAVES_SHOWN} more" if len(inner) > _LEAVES_SHOWN else ""
+        text = f"{text.strip()}: {'; '.join(shown)}{more}"
+    text = hide_secrets(_LINE_ENDS.sub(" ", text[: 2 * _CAUSE_SHOWN].strip()))
+    return text if len(text) <= _CAUSE_SHOWN else f"{text[: _CAUSE_SHOWN - 1]}…"
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for exc in group.exceptions:
+        if isinstance(exc, BaseExceptionGroup):
+            yield from _leaves(exc)
+        else:
+            yield exc
+
+
 def _user_site(cause: BaseException) -> Site | None:
-    """Where the exception was raised: the innermost line that is not axonlike's own, else the innermost."""
-    frames = traceback.extract_tb(cause.__traceback__)
+    """Where it was raised: the innermost line of the user's own, else of a library; None if there is but our own."""
+    if isinstance(cause, BaseExceptionGroup) and len(cause.exceptions) == 1:
+        return _user_site(cause.exceptions[0])  # a TaskGroup's: what failed in it
     ours = __file__.rsplit("/", 1)[0]
+    frames = [
+        frame for frame in traceback.extract_tb(cause.__traceback__) if not frame.filename.startswith((ours, "<frozen"))
+    ]
+    if not frames:
+        return None
+    library = os.__file__.rsplit("/", 1)[0]
     for frame in reversed(frames):
-        if not frame.filename.startswith((ours, "<frozen")):
-            return Site(frame.filename, frame.lineno or 0)
-    return Site(frames[-1].filename, frames[-1].lineno or 0) if frames else None
+        if not frame.filename.startswith(library) and "site-packages" not in frame.filename:
+            break
+    else:
+        frame = frames[-1]
+    return Site(frame.filename, frame.lineno or 0)

@@ -18,7 +18,7 @@ from axonlike.box import DEFAULT_LIMIT, Inbox, Policy, check_policy
 from axonlike.errors import NoSuchBox, WiringError, did_you_mean
 
 if TYPE_CHECKING:
-    from axonlike.component import Component
+    from axonlike.component import Component, Door
 
 __all__ = ["Box", "Kind", "Linkage", "Wires", "final_inbox", "leaf_outboxes", "merge_boxes", "no_such_box", "upstream"]
 
@@ -207,7 +207,7 @@ def check_types(linkage: Linkage, sends: Box, takes: Box) -> None:
         raise WiringError(f"{linkage}: the outbox sends {sends.type_name}, the inbox takes {takes.type_name}")
 
 
-def move_messages(source: Inbox, sink: Inbox) -> None:
+def move_messages(source: Inbox, sink: Inbox | Door) -> None:
     """What waited in an inbox goes on to the one that it now passes in to."""
     waiting = list(source)
     source.settle()

@@ -238,6 +238,10 @@ class Part:
     def child_ended(self, child: Part) -> None:
         """One of its children has ended."""
 
+    def forget_child(self, child: Part) -> None:
+        """It has ended, or will not be started."""
+        self._children.pop(child, None)
+
     def stop_children(self, reason: str) -> None:
         """It was told to stop: stop what it is made of."""
         scheduler = self._scheduler
@@ -256,6 +260,10 @@ class Part:
     def describe_failure(self, error: BaseException) -> BaseException:
         """The error as `run()` raises it."""
         return error
+
+    def blocked_on(self) -> Inbox | None:
+        """The full box for whose room it waits."""
+        return self._why if self._state is _BLOCKED else None
 
     # -- waking
 
@@ -884,7 +892,7 @@ class Scheduler:
             for child in tuple(part._children):
                 self.stop_part(child, "its parent was stopped")
         if parent is not None:
-            parent._children.pop(part, None)
+            parent.forget_child(part)
             parent.child_ended(part)
             self.hollow_part_may_end(parent)
         if not self.parts:
@@ -1078,7 +1086,7 @@ class Scheduler:
         _tell_those_above(part)
         part.unlink_all(True)
         if part._parent is not None:
-            part._parent._children.pop(part, None)
+            part._parent.forget_child(part)
 
     def _start_body(self, part: Part) -> None:
         part._timer = None
@@ -1345,11 +1353,17 @@ class Scheduler:
             waiters.append(part)
             if after is not None:
                 after.settle()
+        self.look_for_circle(part, inbox)
+
+    def look_for_circle(self, part: Part, inbox: Inbox) -> None:
+        """A part waits for room in `inbox`: a Deadlock if its owner waits for room, and so on, back to the part."""
         circle = [inbox]
         owner: Any = inbox.owner
-        while owner is not part and owner._state is _BLOCKED:
-            circle.append(owner._why)
-            owner = owner._why.owner
+        while owner is not part and (following := owner.blocked_on()) is not None:
+            if following.depth < following.limit:
+                return  # its owner, a thread, has taken something and not come to say so
+            circle.append(following)
+            owner = following.owner
             if len(circle) > len(self.parts):
                 return  # a circle that this part only leads into; it was named when it closed
         if owner is part:
@@ -1432,8 +1446,8 @@ class Scheduler:
                 self.input_ended(part)
         if self.ready or len(self._timers) or self.held_by or self.state != "running" or not self.parts:
             return
-        if blocked := [part for part in self.parts if part._state is _BLOCKED]:
-            text = ", ".join(f"{p.path} waits for room in {p._why.owner.path}.{p._why.name}" for p in blocked[:10])
+        if blocked := [(part, box) for part in self.parts if (box := part.blocked_on()) is not None]:
+            text = ", ".join(f"{p.path} waits for room in {box.owner.path}.{box.name}" for p, box in blocked[:10])
             self._errors.append(Deadlock(f"nothing can go on: {text}"))
         else:
             text = ", ".join(f"{p.path}: {p._state.value}" for p in tuple(self.parts)[:10])

@@ -87,6 +87,9 @@ class ThreadedComponent(Component):
         thread = self._body
         return "nothing was left" if thread is None else f"its thread is still in:\n{thread.stack()}"
 
+    def blocked_on(self) -> Inbox | None:
+        return self._body.blocked_on() if self._body is not None else None
+
     def notify(self, inbox: Inbox) -> None:
         self.waiting = None
         if self._body is not None:
@@ -178,6 +181,10 @@ class _Thread:
         self._rung = 0
         self._heard = 0
         self.ident: int | None = None
+        # Room that it has made in a full box and that the senders have not been told of yet: asked here, done in the
+        # scheduler's thread. Until then those senders are not blocked for good, though the thread rests.
+        self._settles_asked = 0
+        self._settles_done = 0
         self._outgoing: deque[tuple[str, Any]] = deque()
         self._links = component._links
         self._posted = False
@@ -205,7 +212,12 @@ class _Thread:
         self._bell.release()
 
     def waits_for_messages(self) -> bool:
-        return self.idle and self._rung == self._heard and not self._outgoing
+        return (
+            self.idle
+            and self._rung == self._heard
+            and not self._outgoing
+            and self._settles_asked == self._settles_done
+        )
 
     def rests(self) -> bool:
         """It waits for messages, a time or room: nothing comes from it before the scheduler's thread rings."""
@@ -239,8 +251,7 @@ class _Thread:
 
     def _ring_when_room(self) -> None:
         """The thread waits in `send`: ring when no box that it feeds is full."""
-        feed = self.component._feed
-        inbox = feed.full if isinstance(feed, SeveralFeeds) else feed if feed.full else None
+        inbox = self._full_feed()
         if inbox is None:
             self._room_wanted = False
             self.wake()
@@ -249,6 +260,19 @@ class _Thread:
             inbox.waiters = deque()
         if self not in inbox.waiters:
             inbox.waiters.append(self)
+            self.scheduler.look_for_circle(self.component, inbox)
+
+    def _settle(self, inbox: Inbox) -> None:
+        self._settles_done += 1
+        inbox.settle()
+
+    def blocked_on(self) -> Inbox | None:
+        """The full box for whose room `send` waits."""
+        return self._full_feed() if self._room_wanted else None
+
+    def _full_feed(self) -> Inbox | None:
+        feed = self.component._feed
+        return feed.full if isinstance(feed, SeveralFeeds) else feed if feed.full else None
 
     def unblock(self, inbox: Inbox) -> None:
         """There is room in a box for which `send` waits."""
@@ -363,8 +387,12 @@ class _Thread:
         inbox._taken += 1
         self.component._last = inbox
         if inbox.full and len(inbox.queue) < inbox.limit:
-            self.scheduler.call_from_thread(inbox.settle)
+            self._ask_to_settle(inbox)
         return message
+
+    def _ask_to_settle(self, inbox: Inbox) -> None:
+        self._settles_asked += 1
+        self.scheduler.call_from_thread(lambda: self._settle(inbox))
 
     def recv(self, box: str, timeout_s: float | None) -> Any:
         inbox = self.component.open_inbox(box)
@@ -391,7 +419,7 @@ class _Thread:
                     if _holds_something(inbox):
                         return inbox.name
                     if inbox.full:
-                        self.scheduler.call_from_thread(inbox.settle)
+                        self._ask_to_settle(inbox)
                 if component._input_ended and not any(map(_holds_something, inboxes)):
                     raise Finished
                 if not self._rest(until_s):

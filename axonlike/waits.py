@@ -8,10 +8,24 @@ which sees the same objects.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from typing import Any
 
+from axonlike.errors import UsageError
+
 __all__ = ["PAUSE", "PLAIN", "ROOM", "Foreign", "Join", "Room", "Sleep", "Wait", "plain_wait"]
+
+
+def checked_seconds(value: Any, where: str) -> float:
+    """`value` as seconds. Raises UsageError, at the user's line, for what is no number or not a time (NaN)."""
+    try:
+        seconds = float(value) if not isinstance(value, str | bytes) else math.nan
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if seconds != seconds:
+        raise UsageError(f"{where} takes seconds, not {value!r}")
+    return seconds
 
 
 class _Trap:
@@ -32,7 +46,7 @@ class Wait(_Trap):
 
     def __init__(self, boxes: tuple[str, ...], timeout_s: float | None = None) -> None:
         self.boxes = boxes
-        self.timeout_s = timeout_s
+        self.timeout_s = timeout_s if timeout_s is None else checked_seconds(timeout_s, "wait(timeout=...)")
         # For the scheduler's short way: the one box of a plain wait, "" for any inbox, None for all other waits.
         self.simple = None if timeout_s is not None or len(boxes) > 1 else boxes[0] if boxes else ""
 
@@ -47,7 +61,7 @@ class Sleep(_Trap):
     __slots__ = ("seconds",)
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+        self.seconds = checked_seconds(seconds, "sleep()")
 
     def __repr__(self) -> str:
         return f"sleep({self.seconds:g})"

@@ -19,7 +19,7 @@ from axonlike.components.devices import SerialLines, SerialLost, SerialOpened
 from axonlike.components.net import CannotListen, SimpleServer, SingleServer, TCPClient
 from axonlike.errors import ComponentError
 
-UNPLUGGED_S = 1.0
+UNPLUGGED_S = 0.7
 TOPICS = [("Events", "every event"), ("ImportantEvents", "important ones"), ("CriticalEvents", "critical ones")]
 COLOURS = {"IMPORTANT": "33", "CRITICAL": "1;31", "device": "36", "client": "36"}
 COLOURED = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -100,7 +100,7 @@ class Demo(Component):
             Unplug(serial_lines.device, self.options.unplug_after).activate()
         if self.options.seconds is not None:
             yield self.sleep(self.options.seconds)
-            self.scheduler.stop("time is over")
+            sys.exit()  # ends every component in order, then the program
 
 
 def events_server(topic, what, port):
@@ -130,9 +130,9 @@ def first_port(text):
 def main():
     parser = argparse.ArgumentParser(prog="scripts/demo", description="A notification server with a simulated device.")
     parser.add_argument("--for", type=seconds, dest="seconds", metavar="SECONDS", help="end after so long")
-    parser.add_argument("--port", type=first_port, default=1600, help="the first of three ports for clients (default 1600)")
+    parser.add_argument("--port", type=first_port, default=1600, help="first of three for clients (default 1600)")
     parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS", help="one event every ... (default 1)")
-    parser.add_argument("--unplug-after", type=seconds, metavar="SECONDS", help="unplug the device then, for a second")
+    parser.add_argument("--unplug-after", type=seconds, metavar="SECONDS", help="unplug the device then, for a moment")
     options = parser.parse_args()
 
     # What the serial port has to say is on the screen already, in fewer words; all else that goes wrong is shown.
@@ -159,8 +159,9 @@ def main():
     except ComponentError as error:
         if not isinstance(error.cause, CannotListen):
             raise
+        reason = getattr(error.cause.__cause__, "strerror", error.cause)
         (port,) = [server.port for server in servers if server.path == error.path]
-        sys.exit(f"scripts/demo: cannot listen on port {port} ({error.cause.__cause__}); choose others: --port 1700")
+        sys.exit(f"scripts/demo: port {port} cannot be used ({reason}); choose other ports: scripts/demo --port 1700")
     finally:
         if backplanes[0].published:
             print(f"\nThat was the demo: {backplanes[0].published} events.", flush=True)

@@ -1,8 +1,8 @@
 """Every example, executed in a process of its own as its user would, with what it prints and does.
 
-What an example prints by itself stands in tests/golden/examples/NAME.out. Those that serve or connect get real peers:
-sockets on free ports, a pseudo-terminal, small HTTP and SMTP servers. What AXONLIKE_SHUFFLE changes in the order of
-lines is not the subject here, so golden examples run without it.
+What an example prints by itself stands in tests/golden/examples/NAME.out; as that is in FIFO order, AXONLIKE_SHUFFLE is
+not handed on to these. Those that serve or connect get real peers: sockets on free ports, a pseudo-terminal, small HTTP
+and SMTP servers.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ DRIVEN_EXAMPLES = {
     "relay",
     "web_hook_and_mail",
 }
-# In virtual time, because what is printed first depends on timers of two components.
+# In virtual time, because what they print depends on which of two timers is first: on a machine that stalls, either.
+TIMED_EXAMPLES = {"async_pipeline", "timers"}
 IN_VIRTUAL_TIME = """
 import runpy, sys
 from axonlike import Scheduler
@@ -79,13 +80,22 @@ def test_each_example_is_executed_here() -> None:
     assert there_are == GOLDEN_EXAMPLES.keys() | DRIVEN_EXAMPLES
 
 
+def test_each_example_is_listed_and_says_how_to_run_it() -> None:
+    listed = re.findall(r"\]\((\w+\.py)\)", (EXAMPLES / "README.md").read_text())
+    assert sorted(listed) == sorted(path.name for path in EXAMPLES.glob("*.py"))
+    for path in EXAMPLES.glob("*.py"):
+        assert re.match(r'"""[^\n]+\n\n    (python examples/' + path.name + "|scripts/demo)", path.read_text()), path
+
+
 @pytest.mark.parametrize("name", GOLDEN_EXAMPLES)
 def test_it_prints_what_it_should(name: str, tmp_path: Path) -> None:
-    in_virtual_time = ("-c", IN_VIRTUAL_TIME) if name == "timers" else ()
+    in_virtual_time = ("-c", IN_VIRTUAL_TIME) if name in TIMED_EXAMPLES else ()
+    environment = _environment()
+    environment.pop("AXONLIKE_SHUFFLE", None)
     done = subprocess.run(
         [sys.executable, *in_virtual_time, EXAMPLES / f"{name}.py"],
         input=GOLDEN_EXAMPLES[name], capture_output=True, text=True, timeout=HANG_GUARD_S, cwd=tmp_path,
-        env=_environment(), check=False,
+        env=environment, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, (GOLDEN / f"{name}.out").read_text()), done.stderr
     assert name == "restart" or done.stderr == ""
@@ -203,15 +213,17 @@ def test_each_of_three_ports_gets_exactly_its_class_of_event(start: Start) -> No
         assert server.line() == f"of no known kind: ODD {number}"
 
 
-def test_the_sketch_as_its_author_wrote_it_runs(start: Start, tmp_path: Path) -> None:
-    """With a threaded WatchSerialPort around a blocking call, and in one process."""
-    events_port = free_port()
-    server = start(SKETCH, events_port, 0, typed=True)
-    server.line("SingleServer")
-    port = server.port()
-    with Client(port) as client:
-        server.type("door 1", "nothing", "door 2")
-        assert client.lines(2) == ["We got an event! door 1", "We got an event! door 2"]
+def test_the_sketch_as_its_author_wrote_it_runs(start: Start) -> None:
+    """With a threaded WatchSerialPort around a call that blocks, all in one process."""
+    with SimulatedSerialDevice() as device:
+        # Its thread stays in that call when the program is to end: it is named then, and the program ends all the same.
+        program = start(SKETCH, free_port(), 0, device.path, says="WatchSerialPort did not stop within 5 s")
+        program.port()
+        with Client(program.port()) as client:
+            device_says(device, "door 1", until=client)
+            device.emit(b"nothing\r\ndoor 2\r\n")
+            assert client.lines(1, after="We got an event! door 1") == ["We got an event! door 2"]
+        assert program.interrupt() == 130
 
 
 SKETCH = """
@@ -230,8 +242,9 @@ class WatchSerialPort(ThreadedComponent):
         return x.startswith("door")
 
     def main(self):
+        port = open(sys.argv[3])
         while 1:
-            x = input()
+            x = port.readline().strip()
             if self.matches_event(x):
                 self.send(self.format_output("We got an event!", x), "outbox")
 
@@ -346,13 +359,138 @@ def test_an_event_that_cannot_be_told_is_logged_and_the_next_one_is_tried(tmp_pa
     assert "HTTP Error 503" in done.stderr
 
 
+# -- the demo
+
+
+def test_two_clients_of_the_demo_get_the_same_events_in_order_and_others_their_class(start: Start) -> None:
+    demo = start("demo", "--port", 0, "--every", 0.01)
+    every, important, critical = (demo_port(demo) for _ in range(3))
+    with Client(every) as one, Client(every) as other, Client(important) as third, Client(critical) as fourth:
+        first = other.lines(1)[0]
+        seen = one.lines(300, after=None)
+        seen = seen[seen.index(first) :]
+        assert [first, *other.lines(len(seen) - 1)] == seen
+        for client, kind in (third, "IMPORTANT"), (fourth, "CRITICAL"):
+            got = client.lines(5)
+            assert [line.split()[0] for line in got] == [kind] * 5
+            assert is_part(got, [line for line in one.seen if line.startswith(kind)])
+    for line in seen[:50]:
+        kind, _, rest = line.partition(" ")
+        shown = demo.line(rf"{kind} +{re.escape(rest)}$")
+        assert re.fullmatch(rf"\d\d:\d\d:\d\d  {kind:<10}  {re.escape(rest)}", shown)
+
+
+def test_the_device_of_the_demo_is_unplugged_and_comes_back_and_nothing_is_restarted(start: Start) -> None:
+    demo = start("demo", "--port", 0, "--every", 0.1, "--unplug-after", 0.5)
+    with Client(demo_port(demo)) as client:
+        demo.line("device      unplugged")
+        demo.line("device      plugged in again")
+        before = len(client.seen)
+        client.lines(10)  # the very same connection goes on
+        assert len(client.seen) >= before + 10
+
+
+def test_the_demo_ends_by_itself(tmp_path: Path) -> None:
+    done = _run("demo", tmp_path, "--for", 0.5, "--every", 0.1, "--port", 0)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"\n\nThat was the demo: [1-5] events\.\n$", done.stdout)
+
+
+def test_ctrl_c_ends_the_demo_tidily(start: Start) -> None:
+    demo = start("demo", "--port", 0, "--every", 0.1)
+    demo.line("door")
+    assert demo.interrupt() == 130
+    assert demo.errors == ""
+    demo.line("That was the demo")
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_demo_says_in_one_sentence_that_a_port_is_in_use(number: int, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = _run("demo", tmp_path, "--for", 5, "--port", port - number)
+    if f"port {port} " not in done.stderr and done.stderr:
+        pytest.skip(f"another port beside {port} is in use")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"scripts/demo: port {port} cannot be used (Address already in use); "
+        "choose other ports: scripts/demo --port 1700\n"
+    )
+
+
+@pytest.mark.parametrize("wrong", [("--port", 99999), ("--every", 0), ("--for", -1)])
+def test_the_demo_refuses_options_that_make_no_sense(wrong: tuple[str, object], tmp_path: Path) -> None:
+    done = _run("demo", tmp_path, *wrong)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+# -- the README
+
+
+README = (ROOT / "README.md").read_text()
+
+
+def readme_blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_readmes_script_has_seven_lines_and_is_a_notification_server(start: Start) -> None:
+    script = readme_blocks("python")[0]
+    assert len(script.splitlines()) == 7
+    assert script.count(" 1600)") == 1
+    with Client(start(script.replace(" 1600)", " 0)")).port()) as client:
+        assert client.lines(1)[0].split()[0] in ("NORMAL", "IMPORTANT", "CRITICAL", "DIAGNOSTIC")
+
+
+def test_the_readmes_component_prints_what_it_says(tmp_path: Path) -> None:
+    script, prints = readme_blocks("python")[1], readme_blocks("text")[-1]
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=HANG_GUARD_S, cwd=tmp_path,
+        env=_environment(), check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, prints, "")
+
+
+def test_the_demo_prints_what_the_readme_says(start: Start) -> None:
+    demo = start("demo", "--port", 0, "--every", 0.5)
+    port = 0
+    for line in readme_blocks("text")[0].splitlines():
+        if " gets " in line:
+            continue  # a client's port, and when it comes, is nobody's to say
+        said = demo.line()
+        port = port or (int(said.split()[2]) if " nc " in said else 0)
+        assert without_numbers(said) == without_numbers(line)
+    with Client(port) as client:
+        demo.line(r"client      127\.0\.0\.1:\d+ gets every event")
+        client.lines(1)
+
+
+def test_what_the_readme_names_is_there() -> None:
+    for path in re.findall(r"\]\(([^)]+)\)", README) + re.findall(r"scripts/\w+", README):
+        assert (ROOT / path).exists(), path
+
+
+def without_numbers(line: str) -> str:
+    return re.sub(r"^\d\d:\d\d:\d\d|(?<=nc 127\.0\.0\.1 )\d+ *", "#", line)
+
+
+def demo_port(demo: Running) -> int:
+    return int(demo.line(r"^    nc 127\.0\.0\.1 \d+ ").split()[2])
+
+
+def is_part(lines: list[str], of: list[str]) -> bool:
+    """Do these lines stand one after the other in those?"""
+    return any(of[start : start + len(lines)] == lines for start in range(len(of)))
+
+
 # -- what the tests above use
 
 
 class Running:
     """An example that runs until it is interrupted."""
 
-    def __init__(self, program: str, arguments: tuple[object, ...], cwd: Path, *, typed: bool) -> None:
+    def __init__(self, program: str, arguments: tuple[object, ...], cwd: Path, *, typed: bool, says: str) -> None:
         script = [EXAMPLES / f"{program}.py"] if "\n" not in program else ["-c", program]
         self._errors = open(cwd / f"stderr-{time.monotonic_ns()}", "w+b")  # noqa: SIM115  # closed in `end`
         self._process = subprocess.Popen(
@@ -361,6 +499,7 @@ class Running:
             cwd=cwd, env=_environment(), start_new_session=True,
         )  # fmt: skip
         self._rest = b""
+        self._says = says
 
     def line(self, pattern: str = "") -> str:
         """The next line that it prints, or the next one in which the pattern is found."""
@@ -385,6 +524,10 @@ class Running:
         """Where the next server that it announces listens."""
         return int(self.line(r" listens on ").partition(" listens on ")[2].split()[0].rpartition(":")[2])
 
+    def wait(self) -> int:
+        """Its end, which comes by itself; returns its exit code."""
+        return self._process.wait(HANG_GUARD_S)
+
     def type(self, *lines: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write("".join(f"{line}\n" for line in lines).encode())
@@ -402,7 +545,7 @@ class Running:
         return self._process.wait(HANG_GUARD_S)
 
     def end(self) -> None:
-        """Ctrl-C ends it in order, and it has said nothing on standard error but log lines."""
+        """Ctrl-C ends it in order. Nothing stands on its standard error but log lines."""
         try:
             code = self.interrupt()
             errors = self.errors
@@ -415,10 +558,11 @@ class Running:
                     stream.close()
         assert code == 130, errors
         assert "Traceback" not in errors, errors
+        assert self._says in errors
 
 
 class Start(Protocol):
-    def __call__(self, program: str, *arguments: object, typed: bool = False) -> Running: ...
+    def __call__(self, program: str, *arguments: object, typed: bool = False, says: str = "") -> Running: ...
 
 
 @pytest.fixture
@@ -426,8 +570,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts examples, and ends each of them with Ctrl-C after the test."""
     with contextlib.ExitStack() as running:
 
-        def start_one(program: str, *arguments: object, typed: bool = False) -> Running:
-            started = Running(program, arguments, tmp_path, typed=typed)
+        def start_one(program: str, *arguments: object, typed: bool = False, says: str = "") -> Running:
+            started = Running(program, arguments, tmp_path, typed=typed, says=says)
             running.callback(started.end)
             return started
 
@@ -586,9 +730,7 @@ class FakeMailServer:
 
 
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name != "AXONLIKE_SHUFFLE"} | {
-        "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error",
-    }  # fmt: skip
+    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error"}
 
 
 def _run(name: str, cwd: Path, *arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:

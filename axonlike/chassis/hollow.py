@@ -9,7 +9,7 @@ from axonlike.linkage import Kind, final_inbox, leaf_outboxes
 from axonlike.messages import ProducerFinished, Shutdown
 from axonlike.scheduler import Part
 
-__all__ = ["Hollow", "hand_to_control"]
+__all__ = ["Hollow", "control_is_linked", "hand_to_control"]
 
 
 def hand_to_control(component: Component, message: object) -> None:
@@ -39,7 +39,7 @@ class Hollow(Component):
     def controlled(self, message: Any) -> None:
         self._told_to_stop = self._told_to_stop or isinstance(message, Shutdown)
         for child in tuple(self._children):
-            if isinstance(child, Component) and not _control_is_linked(child):
+            if isinstance(child, Component) and not control_is_linked(child):
                 hand_to_control(child, message)
 
     def part_ending(self, part: Part) -> None:
@@ -59,6 +59,7 @@ class Hollow(Component):
         super().unlink_all(shut_down or self._told_to_stop)
 
 
-def _control_is_linked(component: Component) -> bool:
+def control_is_linked(component: Component) -> bool:
+    """Does somebody else than its chassis send to its control?"""
     wires = component._wires
     return wires is not None and any(link.kind is Kind.DELIVER for link in wires.to_in.get("control", ()))

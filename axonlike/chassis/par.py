@@ -6,11 +6,11 @@ from collections.abc import Generator, Iterable
 from typing import Any
 
 from axonlike import linkage as _linkage
-from axonlike.chassis.hollow import Hollow
+from axonlike.chassis.hollow import Hollow, control_is_linked
 from axonlike.component import Component
 from axonlike.errors import WiringError
-from axonlike.linkage import Kind, Linkage
-from axonlike.messages import ProducerFinished
+from axonlike.linkage import Kind, Linkage, final_inbox
+from axonlike.messages import ProducerFinished, Shutdown
 from axonlike.scheduler import Part
 
 __all__ = ["Par"]
@@ -44,7 +44,7 @@ class Par(Hollow):
         if box != "inbox":
             return super()._target(box)
         if self._copies is None:
-            self._copies = _Copies(component for component in self._components if not component.ended)
+            self._copies = _Copies([component for component in self._components if not component.ended])
             self.add_child(self._copies)
             # Entered without resolving what is upstream: that is what we are asked for.
             _linkage.connect(Linkage(Kind.PASS_IN, self, "inbox", self._copies, "inbox"))
@@ -57,10 +57,7 @@ class Par(Hollow):
             super().controlled(message)
 
     def child_ended(self, child: Part) -> None:
-        if child is self._copies:
-            if not self._closing:
-                self.controlled(ProducerFinished(self.path))
-        elif self._copies is not None and tuple(self._children) == (self._copies,):
+        if self._copies is not None and tuple(self._children) == (self._copies,):
             self._copies.stop("all components have ended")
 
 
@@ -69,8 +66,9 @@ class _Copies(Component):
 
     def __init__(self, components: Iterable[Component]) -> None:
         self.name = "copies"
+        self._receivers = tuple(components)
         self._boxes = []
-        for component in components:
+        for component in self._receivers:
             box = self.add_outbox(component.name)
             self.link((self, box), (component, "inbox"))
             self._boxes.append(box)
@@ -84,3 +82,16 @@ class _Copies(Component):
                     send(message, box)
                 while self._feed.full:
                     yield
+
+    def unlink_all(self, shut_down: bool) -> None:
+        # Told while this still counts as their producer, so that what takes its control itself hears of it before the
+        # end of input that follows.
+        for component in self._receivers:
+            if not component.ended and not control_is_linked(component) and not self._others_feed(component):
+                owner, box = final_inbox(component, "control")
+                owner._target(box).put(Shutdown(self.path) if shut_down else ProducerFinished(self.path))
+        super().unlink_all(shut_down)
+
+    def _others_feed(self, component: Component) -> bool:
+        owner, _ = final_inbox(component, "inbox")
+        return any(feeder is not self for inbox in owner._data for feeder in inbox.feeders or ())

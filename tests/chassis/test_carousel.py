@@ -134,13 +134,13 @@ def test_a_child_that_ends_by_itself_asks_for_the_next() -> None:
 
 
 def test_producer_finished_lets_the_child_finish_and_asks_for_no_more() -> None:
-    asked, probe, control = Probe(), Probe(), ControlProbe()
-    carousel = Carousel(lambda _: Probe(forward=True, seconds_each=3.0))
+    asked, child, control = Probe(), Probe(seconds_each=3.0), ControlProbe()
+    carousel = Carousel(lambda _: child)
     carousel.link((carousel, "requestNext"), (asked, "inbox"))
     names = Feeder(["x", PAUSE(100)])
     names.link((names, "outbox"), (carousel, "next"))
-    carousel.link((carousel, "signal"), (control, "control"))
-    run_virtual(Pipeline(Feeder([1, 2, 3]), carousel), names, asked, probe, control)
+    run_virtual(Pipeline(Feeder([1, 2, 3]), carousel, control), names, asked)
+    assert child.times_s == [0.0, 3.0, 6.0]
     assert asked.messages == []
     assert control.kinds == ["ProducerFinished"]
 

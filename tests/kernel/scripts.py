@@ -26,11 +26,12 @@ from axonlike.scheduler import Scheduler
 def say(text):
     os.write(1, f"{text}\n".encode())  # one write, so that threads do not mix their lines
 class Says(Component):
-    def __init__(self, name="Says"):
-        self.name = name
+    def __init__(self, name="Says", text="ready"):
+        self.name, self.text = name, text
     def main(self):
         try:
-            say("ready")
+            if self.text:
+                say(self.text)
             while True:
                 yield self.sleep(1000)
         finally:
@@ -69,8 +70,8 @@ def run_script(
         )  # fmt: skip
         guard = threading.Timer(LONGEST_S, process.kill)
         guard.start()
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             seen = []
             for line in process.stdout:
                 seen.append(line)

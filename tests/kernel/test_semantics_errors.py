@@ -145,7 +145,7 @@ def step_body(exception: BaseException) -> Component:
     def function(_message: Any) -> None:
         raise exception
 
-    return step(function, name="Body")  # type: ignore[no-any-return]
+    return step(function, name="Body")
 
 
 def thread_body(exception: BaseException) -> Component:

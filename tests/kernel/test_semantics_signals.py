@@ -31,7 +31,7 @@ def scheduler_with(loop: str, options: str = "") -> str:
 @LOOPS
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_rule_23_a_signal_stops_in_order_and_tells_the_exit_code(number: int, code: int, loop: str) -> None:
-    done = run_script(f"{scheduler_with(loop)}.run(Says('a'), Says('b'))", number)
+    done = run_script(f"{scheduler_with(loop)}.run(Says('a', ''), Says('b'))", number)
     assert done.code == code, done.err
     assert done.lines[-2:] == ["b closed", "a closed"]
     assert done.err == ""
@@ -66,6 +66,7 @@ def test_rule_23_after_the_deadline_keyboard_interrupt_is_raised_in_the_running_
         f"""
         class Hog(Component):
             def main(self):
+                yield
                 say("ready")
                 try:
                     while True:
@@ -73,8 +74,7 @@ def test_rule_23_after_the_deadline_keyboard_interrupt_is_raised_in_the_running_
                 except KeyboardInterrupt:
                     say("interrupted")
                     raise
-                yield
-        {scheduler_with(loop, "stop_deadline_s=0.3")}.run(Says("other"), Hog())
+        {scheduler_with(loop, "stop_deadline_s=0.3")}.run(Says("other", ""), Hog())
         """,
         signal.SIGTERM,
     )
@@ -110,11 +110,11 @@ def test_row_20_a_second_ctrl_c_is_at_once() -> None:
         """
         class Hog(Component):
             def main(self):
+                yield
                 say("ready")
                 while True:
                     pass
-                yield
-        run(Says("other"), Hog())
+        run(Says("other", ""), Hog())
         """,
         signal.SIGINT,
         signal.SIGINT,
@@ -129,9 +129,8 @@ def test_row_20_a_second_ctrl_c_gives_up_a_thread_that_does_not_listen() -> None
         """
         class Deaf(ThreadedComponent):
             def main(self):
-                say("ready")
                 threading.Event().wait()
-        run(Says("other"), Deaf())
+        run(Deaf(), Says("other"))
         """,
         signal.SIGINT,
         signal.SIGINT,
@@ -184,11 +183,10 @@ def test_rule_23_what_fails_while_stopping_is_logged_and_the_exit_code_stays() -
         class FailsAtClose(Component):
             def main(self):
                 try:
-                    say("ready")
                     yield self.sleep(1000)
                 finally:
                     raise ValueError("while closing")
-        run(Says("other"), FailsAtClose())
+        run(FailsAtClose(), Says("other"))
         """,
         signal.SIGINT,
     )
@@ -242,7 +240,7 @@ def test_row_02_exit_codes_of_a_script() -> None:
             def main(self):
                 yield
                 raise {what}
-        run(Says("other"), Fails())
+        run(Says("other", ""), Fails())
         """
     assert run_script(raises.format(what="SystemExit(7)")).code == 7
     assert run_script(raises.format(what="SystemExit('a reason')")).code == 1
@@ -261,12 +259,12 @@ def test_row_05_a_step_that_never_yields_is_named_with_its_stack_and_ctrl_c_stil
         logging.basicConfig()
         class Sleeps(Component):
             def main(self):
+                yield
                 say("ready")
                 self.in_here()
-                yield
             def in_here(self):
                 time.sleep(60)
-        Scheduler(watchdog_s=0.1, stop_deadline_s=0.6).run(Pipeline(Sleeps(), Says()))
+        Scheduler(watchdog_s=0.1, stop_deadline_s=0.6).run(Pipeline(Sleeps(), Says(text="")))
         """,
         signal.SIGINT,
     )
@@ -474,7 +472,8 @@ def test_row_23_nested_run_is_a_clear_error_or_works_with_a_scheduler_of_its_own
 
 def test_row_23_run_from_a_thread_that_is_not_the_main_one() -> None:
     probes = [Probe(), Probe()]
-    threads = [threading.Thread(target=lambda p=p: run(Pipeline(Feeder(range(100)), p))) for p in probes]  # type: ignore[misc]
+    pipelines = [Pipeline(Feeder(range(100)), probe) for probe in probes]
+    threads = [threading.Thread(target=run, args=(pipeline,)) for pipeline in pipelines]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -30,6 +30,7 @@ __all__ = ["ProcessExited", "ProcessStarted", "Subprocess"]
 log = logging.getLogger("axonlike.process")
 
 _READ_BYTES = 65536
+_WRITE_BYTES = 65536
 _LOOK_EVERY_S = 0.1  # at the process, where the system has no descriptor for it
 
 
@@ -172,7 +173,7 @@ class Subprocess(DescriptorComponent):
                 for fd in ready.readable & set(pipes.outputs):
                     self._read(pipes, fd)
                 if ready.box is not None:
-                    unsent = memoryview(self._encoded(self.recv("inbox")))
+                    unsent = memoryview(self._next_batch())
                 if unsent and stdin is not None:
                     unsent = self._write(pipes, stdin, unsent)
                 if ready.input_ended and not unsent:
@@ -211,6 +212,15 @@ class Subprocess(DescriptorComponent):
             self.unsent_bytes += len(unsent)
             pipes.close_stdin()
             return memoryview(b"")
+
+    def _next_batch(self) -> bytes:
+        """What is there, up to about what a pipe takes at once."""
+        batch = bytearray()
+        for message in self.inbox():
+            batch += self._encoded(message)
+            if len(batch) >= _WRITE_BYTES:
+                break
+        return bytes(batch)
 
     def _encoded(self, message: Any) -> bytes:
         if self.mode == "lines":

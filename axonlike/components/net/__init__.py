@@ -5,11 +5,14 @@ from axonlike.components.net.listening import CannotListen, ListenerStatistics
 from axonlike.components.net.simple_server import SimpleServer
 from axonlike.components.net.single_server import SingleServer
 from axonlike.components.net.tcp_client import CannotConnect, Connected, Disconnected, Gap, TCPClient
+from axonlike.components.net.tcp_server import TCPConnection, TCPServer
+from axonlike.components.net.udp import Datagram, UDPReceiver, UDPReceiverStatistics, UDPSender
 
 __all__ = [
     "CannotConnect",
     "CannotListen",
     "Connected",
+    "Datagram",
     "Disconnected",
     "Echo",
     "Gap",
@@ -17,4 +20,9 @@ __all__ = [
     "SimpleServer",
     "SingleServer",
     "TCPClient",
+    "TCPConnection",
+    "TCPServer",
+    "UDPReceiver",
+    "UDPReceiverStatistics",
+    "UDPSender",
 ]

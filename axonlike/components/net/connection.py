@@ -34,7 +34,7 @@ from typing import Any, ClassVar, Protocol, cast
 from axonlike.box import UNBOUNDED, Inbox
 from axonlike.component import Component, Door
 from axonlike.driven import Driven
-from axonlike.errors import Finished, NameNotProvided
+from axonlike.errors import Finished, NameNotProvided, Stopped
 from axonlike.shutdown import State
 from axonlike.streams.framing import Framing, FramingError
 from axonlike.timers import Timer
@@ -506,16 +506,13 @@ class Sender(Component):
 
     Inboxes: ClassVar[dict[str, str]] = {"inbox": "what is to be sent"}
 
-    def __init__(
-        self, encoder: BlockEncoder, limits: SendLimits, *, holds: bool = False, lasts: bool = False
-    ) -> None:
+    def __init__(self, encoder: BlockEncoder, limits: SendLimits, *, holds: bool = False, lasts: bool = False) -> None:
         self.name = "sender"
         self.limits = limits
         self.wire_bytes = 0  # written to the present wire
         self.unsent = 0
         self.finishing = False  # its input has ended, and it has sent all
         self.last_pending_bytes = 0
-        self.last_sent_s = 0.0
         self._encoder = encoder
         self._holds = holds
         self._lasts = lasts
@@ -529,7 +526,7 @@ class Sender(Component):
         self._soft_since_s: float | None = None
 
     def takes_subscriptions(self, inbox: Inbox) -> None:
-        """A subscription feeds this inbox: no limit in messages, but those in bytes and time (called by SubscribeTo)."""
+        """A subscription feeds this inbox: limits in bytes and time hold, none in messages (called by SubscribeTo)."""
         inbox.configure(None, "block")
         self._subscribed = True
         self._wake()
@@ -540,33 +537,38 @@ class Sender(Component):
         inbox, wait, encoder = self.inbox(), self.wait("inbox"), self._encoder
         take = inbox.take_up_to
         try:
-            while True:
-                yield wait
-                out = self._out
-                if out is None or self._paused:
-                    while self._must_hold():
-                        yield self.sleep(_LONG_S)
-                    self._send_all(inbox)
-                    continue
-                # What `_send_all` does, in line: a server of many clients spends its time here.
-                messages = take(UNBOUNDED)
-                try:
-                    block = encoder.block if messages == encoder.messages else encoder.encode(messages)
-                except Exception:
-                    self._send_one_by_one(inbox, messages)
-                    continue
-                self.wire_bytes += len(block)
-                out(block)
-                if self._paused:
-                    self._check_limits()
-        except Finished:
-            self.finishing = True
-        while self._lasts:
-            yield self.sleep(_LONG_S)
-        while self._wire is not None and (self._out is None or self._paused):
-            yield self.sleep(_LONG_S)
-        if self._wire is not None:
-            self._wire.end_writing()
+            try:
+                while True:
+                    yield wait
+                    out = self._out
+                    if out is None or self._paused:
+                        while self._must_hold():
+                            yield self.sleep(_LONG_S)
+                        self._send_all(inbox)
+                        continue
+                    # What `_send_all` does, in line: a server of many clients spends its time here.
+                    messages = take(UNBOUNDED)
+                    try:
+                        block = encoder.block if messages == encoder.messages else encoder.encode(messages)
+                    except Exception:
+                        self._send_one_by_one(inbox, messages)
+                        continue
+                    self.wire_bytes += len(block)
+                    out(block)
+                    if self._paused:
+                        self._check_limits()
+            except Finished:
+                self.finishing = True
+            while self._lasts:
+                yield self.sleep(_LONG_S)
+            while self._wire is not None and (self._out is None or self._paused):
+                yield self.sleep(_LONG_S)
+            if self._wire is not None:
+                self._wire.end_writing()
+            while self._wire is not None:
+                yield self.sleep(_LONG_S)
+        except Stopped:
+            self._drain(inbox)
         while self._wire is not None:
             yield self.sleep(_LONG_S)
 
@@ -637,10 +639,7 @@ class Sender(Component):
         self._wire = self._out = None
         self._paused = False
         self._unwatch()
-        if self._state is State.STOPPING and self._scheduler is not None:
-            self._scheduler.part_ended(self)
-        else:
-            self._wake()
+        self._wake()
 
     def _wake(self) -> None:
         if self._state is State.SLEEPING and self._scheduler is not None:
@@ -700,11 +699,7 @@ class Sender(Component):
             self._soft_since_s = now_s
         if stalled_s >= limits.stall_timeout_s:
             self.cut("stalled", f"it has taken nothing for {stalled_s:.1f} s while {pending} bytes wait")
-        elif (
-            self._subscribed
-            and self._soft_since_s is not None
-            and now_s - self._soft_since_s >= limits.soft_limit_s
-        ):
+        elif self._subscribed and self._soft_since_s is not None and now_s - self._soft_since_s >= limits.soft_limit_s:
             self.cut(
                 "slow",
                 f"more than {limits.soft_limit_bytes} bytes ({pending} now) have waited for {limits.soft_limit_s:g} s",
@@ -727,26 +722,32 @@ class Sender(Component):
     # -- the end
 
     def close_body(self) -> bool:
-        """Shutdown: what was sent to it still leaves, within drain_s; then the connection is reset."""
+        """Shutdown: main() is told so where it stands, and goes on until what it has is sent."""
+        body = self._body
+        if body is None:
+            return True
+
+        def tell(_value: object) -> Any:
+            self._resume = body.send
+            return body.throw(Stopped())
+
+        self._resume = tell
+        return False
+
+    def _drain(self, inbox: Inbox) -> None:
+        """What was sent to it still leaves, within drain_s; then the connection is reset."""
         wire, scheduler = self._wire, self._scheduler
-        if self._body is not None:
-            self._body.close()
-            self._body = None
-        if wire is None or self._out is None:
-            if wire is None or wire.transport is None:
-                if wire is not None:
-                    wire.close()
-                return True
-            return False  # it is cut: connection_lost comes next
+        if wire is None or wire.lost or wire.cut_for:
+            return
         try:
-            self._send_all(self.inbox())
+            if self._out is not None:
+                self._send_all(inbox)
         finally:
             self._unwatch()
             drain_s = self.limits.drain_s
             assert scheduler is not None
             self._watch = scheduler.call_at(scheduler.time() + drain_s, partial(self._give_up, wire, drain_s))
             wire.close()
-        return False
 
     def _give_up(self, wire: Wire, drain_s: float) -> None:
         if not wire.lost:

@@ -1,4 +1,4 @@
-"""What every TCP server does: listen, accept, refuse what is too many, and survive when the system has no more sockets."""
+"""What every TCP server does: listen, accept, refuse what is too many, and survive when no descriptor is left."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ class Listener(Driven):
         announce: bool,
     ) -> None:
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-            raise UsageError(f"{type(self).__name__}: a port is a number from 0 (any that is free) to 65535, not {port!r}")
+            raise UsageError(
+                f"{type(self).__name__}: a port is a number from 0 (any that is free) to 65535, not {port!r}"
+            )
         if not isinstance(host, str):
             raise UsageError(f"{type(self).__name__}: host is an address or a name, not {host!r}")
         self.port = port
@@ -215,8 +217,8 @@ class Listener(Driven):
             remedy = "this user may not use that port. Choose one from 1024 up (below, only root may listen)"
         elif number == errno.EADDRNOTAVAIL or isinstance(exc, socket.gaierror | UnicodeError):
             remedy = (
-                "this machine has no such address. Use 127.0.0.1 (this machine only), 0.0.0.0 or :: (all), or one of those "
-                "that `ip address` shows"
+                "this machine has no such address. Use 127.0.0.1 (this machine only), 0.0.0.0 or :: (all), or one of "
+                "those that `ip address` shows"
             )
         else:
             remedy = "see the system's message"
@@ -368,5 +370,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False
-
-

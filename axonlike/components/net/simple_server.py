@@ -30,21 +30,22 @@ log = logging.getLogger("axonlike.net")
 class SimpleServer(Listener):
     """``SimpleServer(factory, 1600)``: for each client that connects, `factory()` makes a component (or a whole graph).
 
-    What the client sends comes into its inbox, what it sends on its outbox goes to the client: as str lines, or
-    as bytes with framing="bytes" (as they come) or "length" (each behind its 4-byte length). A factory that takes them is
+    What the client sends comes into its inbox, what it sends on its outbox goes to the client: as str lines, or as
+    bytes with framing="bytes" (as they come) or "length" (each behind its 4-byte length). A factory that takes them is
     given the client's address and port, as `peer` and `port` or as its first two arguments.
 
-    A connection ends when its component does, after what it sent has gone out. When the client leaves, or says that it
-    will send no more, the component gets end of input; one that does not end then is stopped after `drain_s`, and
-    at once if it reads nothing. A component or factory that fails ends its own connection only; it is logged and counted. A component
-    with an outbox `serversignal` stops the server by sending anything there.
+    A connection ends when its component does, after what it sent has gone out. When the client leaves, or says that
+    it will send no more, the component gets end of input; one that does not end then is stopped after `drain_s`, and
+    one that reads nothing at once. A component or factory that fails ends its own connection only, and is logged and
+    counted. A component with an outbox `serversignal` stops the server by sending anything there.
 
-    needs: names of Backplanes that must be there at the start, so that a typing error is found then. tls: an SSLContext or
-    (certfile, keyfile). A client that reads too little is cut (see `components.net.connection`), when
-    `pending_limit_bytes` wait for it, or more than `soft_limit_bytes` for `soft_limit_s`, or when it has taken nothing
-    for `stall_timeout_s`. idle_timeout_s: one that neither sends nor gets anything for so long is cut too (None: never).
-    max_per_address does not hold for this machine itself. port=0 takes a free port; `port` tells which, after the start.
-    Listening is what it does: it keeps the run alive until it is stopped.
+    needs: names of Backplanes that must be there at the start, so that a typing error is found then. tls: an
+    SSLContext or (certfile, keyfile). A client that reads too little is cut: when `pending_limit_bytes` wait for it,
+    or more than `soft_limit_bytes` for `soft_limit_s`, or when it has taken nothing for `stall_timeout_s`.
+    idle_timeout_s: one that neither sends nor is sent anything for so long is cut too (None: never). max_per_address
+    does not hold for this machine itself. port=0 takes a free port; `port` tells which, after the start.
+
+    Listening is what it does: it keeps the run alive until it is stopped. `connection_statistics()` counts.
     """
 
     def __init__(
@@ -95,9 +96,11 @@ class SimpleServer(Listener):
         except Exception as exc:
             self._failed += 1
             sock.close()
-            log.error("%s: the handler for %s could not be made or started: %s", self.path, address_text(address), _told(exc))
+            log.error(
+                "%s: the handler for %s could not be made or started: %s", self.path, address_text(address), _told(exc)
+            )
             if connection is not None:
-                self._children.pop(connection, None)
+                self.forget_child(connection)
             return
         self.entered(address)
         self.open_wire(connection.wire, sock)
@@ -131,6 +134,8 @@ class _Served(Component):
         )  # fmt: skip
         self._handler_reads = _reads(self.handler)
         self._timer: Timer | None = None
+        self._said = (-1, -1)  # bytes in and out at the last look
+        self._said_s = 0.0
         # In this order: at a stop the last one added is closed first, so what the handler says in the end still leaves.
         self.add_child(self.sender, self.receiver, self.handler)
         if self._handler_reads:
@@ -146,7 +151,7 @@ class _Served(Component):
     def start(self) -> None:
         """Has no body: it stands as long as its parts."""
         if self.server.idle_timeout_s is not None:
-            self._watch_idleness(self.server.idle_timeout_s)
+            self._watch_idleness()
 
     def _stop_server(self, message: object) -> None:
         self.server.stop(f"serversignal: {message!r}")
@@ -201,18 +206,21 @@ class _Served(Component):
         when_s = self.scheduler.time() + self.server.limits.drain_s
         self._timer = self.scheduler.call_at(when_s, lambda: self.handler.stop("the client left"))
 
-    def _watch_idleness(self, timeout_s: float) -> None:
-        assert self.scheduler is not None
-        heard_s = max(self.receiver.last_heard_s, self.sender.last_sent_s)
-        now_s = self.scheduler.time()
-        if not heard_s:
-            heard_s = self.receiver.last_heard_s = now_s
+    def _watch_idleness(self) -> None:
+        """From time to time: has anything been said since the last look?"""
+        scheduler, timeout_s = self.scheduler, self.server.idle_timeout_s
+        assert scheduler is not None
+        assert timeout_s is not None
         if self.wire.lost or self.receiver.ended:
             return
-        if now_s - heard_s >= timeout_s:
+        now_s = scheduler.time()
+        said = (self.receiver.received_bytes, self.sender.wire_bytes)
+        if said != self._said:
+            self._said, self._said_s = said, now_s
+        if now_s - self._said_s >= timeout_s:
             self.wire.cut("idle", f"nothing was said for {timeout_s:g} s")
-            return
-        self._timer_idle = self.scheduler.call_at(heard_s + timeout_s, lambda: self._watch_idleness(timeout_s))
+        else:
+            scheduler.call_at(now_s + timeout_s / 8, self._watch_idleness)
 
     def _forget_timer(self) -> None:
         if self._timer is not None:
@@ -237,7 +245,9 @@ def _made(server: SimpleServer, address: Any) -> Component:
             f"{server.path}: the factory returned {handler!r} where it should return a component for one client"
         )
     if handler.scheduler is not None:
-        raise UsageError(f"{server.path}: the factory returned {handler.path}, which runs already: make a new one each time")
+        raise UsageError(
+            f"{server.path}: the factory returned {handler.path}, which runs already: make a new one each time"
+        )
     return handler
 
 
@@ -248,8 +258,8 @@ def _arguments_of(factory: Callable[..., Component]) -> tuple[int, tuple[str, ..
     """
     if isinstance(factory, Component):
         raise UsageError(
-            f"SimpleServer takes a function that makes a component for each client, not a component: write `lambda: {factory.name}`"
-            " with what makes it, for instance SimpleServer(lambda: SubscribeTo(\"Events\"), 1600)"
+            f"SimpleServer takes a function that makes a component for each client, not a component: put "
+            f'`lambda:` before {factory.name}, as in SimpleServer(lambda: SubscribeTo("Events"), 1600)'
         )
     if not callable(factory):
         raise UsageError(f"SimpleServer takes a function that makes a component for each client, not {factory!r}")
@@ -271,8 +281,8 @@ def _arguments_of(factory: Callable[..., Component]) -> tuple[int, tuple[str, ..
     if unknown or len(wanted) > 2 or (wanted and named):
         names = ", ".join([p.name for p in wanted] + unknown)
         raise UsageError(
-            f"SimpleServer: the factory {getattr(factory, '__name__', factory)!r} needs {names}; it can be given `peer` and "
-            "`port` by name, or these two in its first places, and nothing else"
+            f"SimpleServer: the factory {getattr(factory, '__name__', factory)!r} needs {names}; it can be "
+            "given `peer` and `port` by name, or these two in its first places, and nothing else"
         )
     return len(wanted), named
 

@@ -21,10 +21,11 @@ log = logging.getLogger("axonlike.net")
 class SingleServer(Listener):
     """``Pipeline(SingleServer(port=1500), ...)``: what the one client at a time sends comes out of the outbox.
 
-    As str lines, or as bytes with framing="bytes" or "length". What comes into the inbox goes to the client that is there; without one it is
-    thrown away and counted in `unsent`. The next client waits, connected, until the first leaves; meanwhile the first is
-    probed, so one whose host died without a word is gone within seconds. A client that leaves sends nothing
-    downstream: this is a listener, and ends only when it is stopped. `connected` tells who is there.
+    As str lines, or as bytes with framing="bytes" or "length". What comes into the inbox goes to the client that is
+    there; without one it is thrown away and counted in `unsent`. The next client waits, connected, until the first
+    leaves; meanwhile the first is probed, so that one whose host died without a word is gone within seconds. A client
+    that leaves sends nothing downstream: this is a listener, and ends only when it is stopped. `connected` tells who
+    is there. For the other arguments see SimpleServer.
     """
 
     def __init__(
@@ -137,5 +138,3 @@ class SingleServer(Listener):
         super().child_ended(child)
         if self._state is not State.STOPPING and not self.ended:
             self.stop(f"its {child.name} has ended")
-
-

@@ -72,20 +72,20 @@ class Gap:
 
 
 class TCPClient(Driven):
-    """``TCPClient("machine.b", 1500)``: sends what comes into its inbox, and what it receives comes out of its outbox.
+    """``TCPClient("machine.b", 1500)``: sends what comes into its inbox; what it receives comes out of its outbox.
 
-    As str lines, or as bytes with framing="bytes" or "length". It connects in the background, and again whenever the connection breaks, after 0.1
-    s, then 0.2 s, ... up to 30 s (drawn at random from the upper half, so that many clients do not come at once). While it is down,
-    its inbox is not read, so whoever feeds it waits. `status` tells Connected, Disconnected, and a Gap after a break
-    with something under way.
+    As str lines, or as bytes with framing="bytes" or "length". It connects in the background, and again whenever the
+    connection breaks: after 0.1 s, then 0.2 s, ... up to 30 s, each drawn at random from the upper half, so that many
+    clients do not come at once. While it is down its inbox is not read, so whoever feeds it waits. `status` tells
+    Connected, Disconnected, and a Gap after a break with something under way.
 
-    When all that feed its inbox have ended, it sends what is left, says so to the server, and ends when the server closes, or has
-    been silent for `linger_s`. Without anything that feeds it, it listens until it is stopped.
+    When all that feed its inbox have ended, it sends what is left, says so to the server, and ends when the server
+    closes or has been silent for `linger_s`. If nothing feeds it, it listens until it is stopped.
 
-    reconnect=False: no connection is an error (CannotConnect), a closed one the end. connect_timeout_s: for name look-up, connecting
-    and the TLS handshake together. tls: True (the system's certificates) or an SSLContext; server_hostname: the name that the certificate
-    must show, if not `host`. delay_s: before the first try. stall_timeout_s: a server that takes nothing for so
-    long is left, and connected to anew.
+    reconnect=False: no connection is an error (CannotConnect), a closed one the end. connect_timeout_s: for name
+    look-up, connecting and the TLS handshake. tls: True (the system's certificates) or an SSLContext;
+    server_hostname: the name that the certificate must show, if not `host`. delay_s: before the first try.
+    stall_timeout_s: a server that takes nothing for so long is left, and connected to anew.
     """
 
     Outboxes: ClassVar[dict[str, Any]] = {"status": Box("Connected, Disconnected, Gap", (Connected, Disconnected, Gap))}
@@ -165,8 +165,8 @@ class TCPClient(Driven):
                 reason = self._why(exc)
                 if not self.reconnect:
                     raise CannotConnect(
-                        f"no connection to {address_text((self.host, self.port))}: {reason}. Is the server running, is the "
-                        "address right, and does no firewall stand between?"
+                        f"no connection to {address_text((self.host, self.port))}: {reason}. Is the server running, is "
+                        "the address right, and does no firewall stand between?"
                     ) from exc
                 self._tell_down(reason)
             else:

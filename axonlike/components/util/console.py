@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any, ClassVar, Protocol, TextIO
+from typing import IO, Any, ClassVar, TextIO
 
 from axonlike.components.util.descriptors import DescriptorComponent, wait_for_descriptors
 from axonlike.linkage import Box
@@ -32,10 +32,6 @@ _BATCH = 256  # messages that go out in one write
 _NOBODY_READS = (errno.EPIPE, errno.EIO)
 
 
-class _HasLines(Protocol):
-    def readline(self) -> str: ...
-
-
 class ConsoleReader(DescriptorComponent):
     """Sends each line that is typed, without its line ending. The end of input (Ctrl-D, end of a pipe) ends it.
 
@@ -49,7 +45,7 @@ class ConsoleReader(DescriptorComponent):
     Outboxes: ClassVar[dict[str, Any]] = {"outbox": Box("lines, without their endings", str)}
 
     def __init__(
-        self, prompt: str = "", *, stream: _HasLines | None = None, encoding: str = "", limit_bytes: int = 1024 * 1024
+        self, prompt: str = "", *, stream: IO[Any] | None = None, encoding: str = "", limit_bytes: int = 1024 * 1024
     ) -> None:
         self.prompt = prompt
         self._stream = stream
@@ -101,10 +97,11 @@ class ConsoleReader(DescriptorComponent):
             if not data:
                 return
 
-    def _read_lines(self, stream: _HasLines) -> None:
+    def _read_lines(self, stream: IO[Any]) -> None:
         self._show_prompt()
         while line := stream.readline():
-            self._hand_on([line.removesuffix("\n").removesuffix("\r")])
+            text = line if isinstance(line, str) else line.decode(self._encoding or "utf-8", "replace")
+            self._hand_on([text.removesuffix("\n").removesuffix("\r")])
 
     def _hand_on(self, lines: Iterable[str]) -> None:
         for line in lines:

@@ -63,7 +63,7 @@ class Bench:
     def __init__(self, port: SerialPort, feeder: Component | None = None) -> None:
         self.port = port
         self.got, self.status = Watcher(), Watcher()
-        graph: dict[str, Component] = {"PORT": port, "GOT": self.got, "STATUS": self.status}
+        graph: dict[str, Any] = {"PORT": port, "GOT": self.got, "STATUS": self.status}
         links = "PORT -> GOT; PORT.status -> STATUS"
         if feeder is not None:
             graph["FEEDER"] = feeder
@@ -338,7 +338,11 @@ def test_missing_permission_names_the_group(device: SimulatedSerialDevice) -> No
         import grp, os, sys
         from axonlike import Scheduler
         from axonlike.components.devices import SerialLines
-        port = SerialLines({device.path!r})  # first: nobody may not read the packages of a virtual environment of root's
+        from axonlike import Pipeline
+        from axonlike.components.util import OneShot
+        # Once with all rights, so that everything is imported: nobody may not be able to read where Python lives.
+        Scheduler().run(Pipeline(OneShot("x"), SerialLines({device.path!r})))
+        port = SerialLines({device.path!r})
         os.setgroups([])
         os.setgid(65534)
         os.setuid(65534)
@@ -348,7 +352,7 @@ def test_missing_permission_names_the_group(device: SimulatedSerialDevice) -> No
             print(type(exc.cause).__name__, exc.cause)
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(source)], capture_output=True, text=True, timeout=HANG_GUARD_S, check=False
+        [sys.executable, "-c", textwrap.dedent(source)], capture_output=True, text=True, timeout=HANG_GUARD_S
     )
     assert done.stdout.startswith(f"DeviceError no permission to open {device.path}: "), done
 
@@ -480,6 +484,6 @@ def test_without_pyserial_the_error_says_what_to_install() -> None:
             print(type(exc).__name__, exc)
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(source)], capture_output=True, text=True, timeout=HANG_GUARD_S, check=False
+        [sys.executable, "-c", textwrap.dedent(source)], capture_output=True, text=True, timeout=HANG_GUARD_S
     )
     assert done.stdout == 'MissingExtra SerialLines needs pyserial: pip install "axonlike[serial]"\n', done

@@ -24,12 +24,12 @@ from axonlike.testing import Stalled, check_component
 HANG_GUARD_S = 30.0
 
 
-def ran(process: Subprocess, *messages: Any, stop_after: str = "") -> dict[str, list[Any]]:
+def ran(process: Subprocess, *messages: Any) -> dict[str, list[Any]]:
     """What came out of each of its boxes."""
     boxes = {box: Collect() for box in ("outbox", "stderr", "status")}
-    parts = {"SOURCE": DataSource(messages), "P": process, **{box.upper(): boxes[box] for box in boxes}}
+    parts: dict[str, Any] = {box.upper(): boxes[box] for box in boxes}
     links = "SOURCE -> P; P -> OUTBOX; P.stderr -> STDERR; P.status -> STATUS"
-    Scheduler().run(Graphline(links=links, **parts))
+    Scheduler().run(Graphline(links=links, SOURCE=DataSource(messages), P=process, **parts))
     return {box: collect.messages for box, collect in boxes.items()}
 
 

@@ -192,7 +192,8 @@ def test_a_terminal_that_takes_nothing_does_not_hold_up_the_scheduler() -> None:
                 while True:
                     yield self.sleep(1)
 
-        Scheduler(stop_deadline_s=0.2).run(Pipeline(DataSource("x" * 1000 for _ in range(10**6)), ConsoleEchoer()), Ticks())
+        scheduler = Scheduler(stop_deadline_s=0.2)
+        scheduler.run(Pipeline(DataSource("x" * 1000 for _ in range(10**6)), ConsoleEchoer()), Ticks())
     """
     with program(source) as process:
         assert process.stderr is not None

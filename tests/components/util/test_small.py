@@ -35,7 +35,7 @@ def test_a_data_source_sends_its_items_in_order_and_ends() -> None:
 
 def test_a_data_source_advances_its_iterable_only_as_far_as_there_is_room() -> None:
     numbers = itertools.count()
-    head = []
+    head: list[int] = []
 
     class FirstThree(Probe):
         def main(self) -> Any:
@@ -86,7 +86,7 @@ def test_one_shot_sends_one_message() -> None:
 
 def test_collect_forwards_when_asked() -> None:
     middle = Collect(forward=True)
-    assert collected(DataSource("abc".split()), middle) == ["abc"]
+    assert collected(DataSource(["abc"]), middle) == ["abc"]
     assert middle.messages == ["abc"]
 
 
@@ -102,7 +102,12 @@ def test_transform_applies_its_functions_one_after_another() -> None:
 
 def test_transform_drops_none_from_any_of_its_functions() -> None:
     seen: list[Any] = []
-    assert outputs(Transform(lambda n: n or None, lambda n: seen.append(n) or n), [0, 1, 2]) == [1, 2]
+
+    def see(message: Any) -> Any:
+        seen.append(message)
+        return message
+
+    assert outputs(Transform(lambda n: n or None, see), [0, 1, 2]) == [1, 2]
     assert seen == [1, 2]
 
 

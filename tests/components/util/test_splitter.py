@@ -30,9 +30,8 @@ def seconds(count: int) -> Feeder:
 
 def test_every_named_outbox_and_outbox_itself_get_every_message() -> None:
     a, b, c = Collect(), Collect(), Collect()
-    run_virtual(
-        Graphline(links="FEED -> S -> C; S.a -> A; S.b -> B", FEED=Feeder(range(5)), S=Splitter("a", "b"), A=a, B=b, C=c)
-    )
+    links = "FEED -> S -> C; S.a -> A; S.b -> B"
+    run_virtual(Graphline(links=links, FEED=Feeder(range(5)), S=Splitter("a", "b"), A=a, B=b, C=c))
     assert a.messages == b.messages == c.messages == list(range(5))
 
 

@@ -1,3 +1,7 @@
+from axonlike import Component, Graphline, run
+from axonlike.testing import Feeder
+
+
 class Radio(Component):
     Inboxes = {"tune": "a frequency in MHz"}
 
@@ -10,4 +14,5 @@ class Radio(Component):
                 self.recv()
 
 
-run(Graphline(IQ=Feeder([b"iq"]), KNOB=Feeder(["88.8", "eighty"]), RADIO=Radio(), links="IQ -> RADIO; KNOB -> RADIO.tune"))
+knob = Feeder(["88.8", "eighty"])
+run(Graphline(IQ=Feeder([b"iq"]), KNOB=knob, RADIO=Radio(), links="IQ -> RADIO; KNOB -> RADIO.tune"))

@@ -1,3 +1,7 @@
+from axonlike import Component, Pipeline, run
+from axonlike.testing import Feeder, Probe
+
+
 class Invert(Component):
     async def main(self):
         async for number in self.inbox():

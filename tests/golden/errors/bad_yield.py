@@ -1,3 +1,7 @@
+from axonlike import Component, Pipeline, run
+from axonlike.testing import Feeder
+
+
 class Waits(Component):
     def main(self):
         yield self.wait("inbox")

@@ -1,7 +1,12 @@
+from axonlike import Component, Pipeline, run
+from axonlike.testing import Probe
+
+
 class Opens(Component):
     def main(self):
-        self.file = open("/nowhere/at/all")
-        yield
+        with open("/nowhere/at/all") as file:
+            yield
+            self.send(file.read())
 
 
 run(Pipeline(Opens(), Probe()))

@@ -1,3 +1,7 @@
+from axonlike import Component, Pipeline, run
+from axonlike.testing import Probe
+
+
 class Burst(Component):
     def main(self):
         for number in range(10):

@@ -1,3 +1,7 @@
+from axonlike import Component, Pipeline, run
+from axonlike.testing import Feeder, Probe
+
+
 class Invert(Component):
     def main(self):
         while True:

@@ -1,3 +1,6 @@
+from axonlike import Component, run
+
+
 class Stubborn(Component):
     def main(self):
         try:
@@ -9,6 +12,7 @@ class Stubborn(Component):
 class Ends(Component):
     def main(self):
         yield self.sleep(1)
+        assert self.scheduler is not None
         self.scheduler.stop()
 
 

@@ -1,3 +1,6 @@
+from axonlike import Graphline, run, step
+from axonlike.testing import Feeder
+
 run(
     Graphline(
         LEFT=Feeder([1, 2]),

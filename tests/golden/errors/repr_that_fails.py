@@ -1,3 +1,7 @@
+from axonlike import Pipeline, run, step
+from axonlike.testing import Feeder
+
+
 class Frame:
     def __repr__(self):
         raise ValueError("not yet decoded")

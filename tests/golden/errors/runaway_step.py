@@ -1,3 +1,7 @@
+from axonlike import Component, Pipeline, run
+from axonlike.testing import Probe
+
+
 class Flood(Component):
     def main(self):
         while True:

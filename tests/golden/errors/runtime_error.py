@@ -1,3 +1,7 @@
+from axonlike import Component, run
+from axonlike.testing import Feeder
+
+
 class Fails(Component):
     def main(self):
         yield self.wait("inbox")

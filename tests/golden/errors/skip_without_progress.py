@@ -1,3 +1,7 @@
+from axonlike import Component, Pipeline, run
+from axonlike.testing import Feeder
+
+
 class NeverStarts(Component):
     on_error = "skip"
 

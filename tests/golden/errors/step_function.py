@@ -1,3 +1,7 @@
+from axonlike import Pipeline, run, step
+from axonlike.testing import Feeder, Probe
+
+
 @step
 def invert(number):
     return 1 / number

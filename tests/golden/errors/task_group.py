@@ -1,5 +1,8 @@
 import asyncio
 
+from axonlike import Component, Pipeline, run
+from axonlike.testing import Feeder
+
 
 class Fetches(Component):
     async def fetch(self, number):

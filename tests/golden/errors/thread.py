@@ -1,3 +1,7 @@
+from axonlike import Pipeline, ThreadedComponent, run
+from axonlike.testing import Feeder, Probe
+
+
 class Invert(ThreadedComponent):
     def main(self):
         while True:

@@ -1,3 +1,7 @@
+from axonlike import Pipeline, run, step
+from axonlike.testing import Feeder
+
+
 class ProtocolError(Exception):
     def __init__(self, code, text):
         super().__init__(f"code {code}\n  {text}")

@@ -1,3 +1,7 @@
+from axonlike import Component, Pipeline, run
+from axonlike.testing import Feeder
+
+
 class Sends(Component):
     Outboxes = {"error": "what could not be read"}
 
