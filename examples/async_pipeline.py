@@ -1,6 +1,8 @@
 """A pipeline with `async def`: generators and coroutines side by side, and anything that asyncio can await.
 
     python examples/async_pipeline.py
+
+All three kinds of body have the same boxes. A generator yields where a coroutine awaits.
 """
 
 import asyncio

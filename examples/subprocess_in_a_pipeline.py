@@ -2,19 +2,17 @@
 
     python examples/subprocess_in_a_pipeline.py
 
-End of input closes the program's standard input, as Ctrl-D would; here sort waits for that before it says a word. Its
-exit code comes out of the box `status`.
+End of input closes the program's standard input, as Ctrl-D would; sort waits for that before it says a word. Its exit
+code would come out of the box `status`; check=True makes any other than 0 an error.
 """
 
-from axonlike import Graphline
+from axonlike import Pipeline
 from axonlike.components.file import Subprocess
 from axonlike.components.util import ConsoleEchoer, DataSource, Transform
 
-Graphline(
-    fruit=DataSource(["pear", "apple", "quince", "fig"]),
-    sort=Subprocess(["sort", "-r"]),
-    shout=Transform(str.upper),
-    news=Transform(lambda news: f"({type(news).__name__} {' '.join(news.command)})"),
-    screen=ConsoleEchoer(),
-    links="fruit -> sort -> shout -> screen; sort.status -> news -> screen",
+Pipeline(
+    DataSource(["pear", "apple", "quince", "fig"]),
+    Subprocess(["sort", "-r"], check=True),
+    Transform(str.upper),
+    ConsoleEchoer(),
 ).run()

@@ -406,11 +406,12 @@ def test_ctrl_c_ends_the_demo_tidily(start: Start) -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_the_demo_says_in_one_sentence_that_a_port_is_in_use(number: int, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        done = _run("demo", tmp_path, "--for", 5, "--port", port - number)
-    if f"port {port} " not in done.stderr and done.stderr:
-        pytest.skip(f"another port beside {port} is in use")
+    for _try in range(10):  # a port beside it may be in use too, and be the one that is named
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            done = _run("demo", tmp_path, "--for", 5, "--port", port - number)
+        if f"port {port} " in done.stderr:
+            break
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         f"scripts/demo: port {port} cannot be used (Address already in use); "

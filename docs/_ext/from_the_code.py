@@ -2,7 +2,7 @@
 
 shutdown-table      `axonlike.shutdown.REACTION`: what each ending does to a component in each state
 layer-table         tests/layers.toml: which module may import which
-error-table         every error class that has a code of its own
+error-table         every error class that has a code of its own, with what `axonlike explain` says
 names MODULE        everything in a module's `__all__`: signature, docstring, boxes, methods
 
 Docstrings here are plain text with `names` in backticks, not reStructuredText; `to_rst` makes them so, and a docstring
@@ -29,6 +29,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import axonlike
+from axonlike.cli.explain import EXPLANATIONS
 from axonlike.component import Component
 from axonlike.errors import AxonlikeError
 from axonlike.shutdown import REACTION, Ending, State
@@ -43,7 +44,7 @@ class FromTheCode(SphinxDirective):
         raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
-        lines = StringList([line for text in self.rst() for line in text.splitlines()], source="<from the code>")
+        lines = StringList([line for text in self.rst() for line in text.splitlines() or [""]], source="<from the code>")
         container = nodes.container()
         self.state.nested_parse(lines, 0, container, match_titles=1)
         return container.children
@@ -71,9 +72,10 @@ class LayerTable(FromTheCode):
 
 class ErrorTable(FromTheCode):
     def rst(self) -> Iterable[str]:
-        found = sorted((cls.code, cls.__name__, cls.__module__, first_line(cls)) for cls in error_classes())
-        rows = [[code, f"``{name}``", f"``{module}``", text] for code, name, module, text in found]
-        return table(["code", "error", "module", "what has happened"], rows, "8 20 30 42")
+        for cls in sorted(error_classes(), key=lambda cls: cls.code):
+            explanation = EXPLANATIONS[cls.code]
+            yield f"``{cls.code}`` {escaped(explanation.title)} (``{cls.__module__}.{cls.__name__}``)"
+            yield from indented(inline(explanation.text))
 
 
 class Names(FromTheCode):
@@ -215,10 +217,6 @@ def boxes_of(cls: type[Component]) -> Iterator[str]:
 
 
 # -- docstrings
-
-
-def first_line(thing: Any) -> str:
-    return " ".join(to_rst((inspect.getdoc(thing) or "").partition("\n\n")[0]))
 
 
 def to_rst(docstring: str) -> Iterator[str]:

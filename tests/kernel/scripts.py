@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -54,9 +53,9 @@ class Done:
 
 
 def run_script(
-    source: str, *signals: int, every_s: float = 0.2, ignored: Sequence[int] = (), environment: dict[str, str] | None = None
+    source: str, *signals: int, every_s: float = 0.2, ignored: Sequence[int] = (), python: Sequence[str] = ()
 ) -> Done:
-    """Run a script; once it has printed "ready", send these signals. Its exit code, output, and how long it took to end."""
+    """Run a script; once it has printed "ready", send it these signals. Returns how it ended."""
 
     def ignore() -> None:
         for number in ignored:
@@ -64,9 +63,8 @@ def run_script(
 
     with tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", HEAD + textwrap.dedent(source)],
+            [sys.executable, "-W", "error", *python, "-c", HEAD + textwrap.dedent(source)],
             stdout=subprocess.PIPE, stderr=err, text=True, cwd=ROOT, preexec_fn=ignore if ignored else None,
-            env={**os.environ, **(environment or {})},
         )  # fmt: skip
         guard = threading.Timer(LONGEST_S, process.kill)
         guard.start()

@@ -11,7 +11,7 @@ import pytest
 
 from axonlike import Component, Graphline, Pipeline, ProducerFinished, Shutdown, ThreadedComponent
 from axonlike.backplane import Backplane, SubscribeTo
-from axonlike.errors import ComponentError, Deadlock, Finished, Stopped
+from axonlike.errors import BadYield, ComponentError, Deadlock, Finished, Stopped
 from axonlike.testing import PAUSE, BlockingDevice, Feeder, Probe, Stalled, outputs, run_virtual
 
 pytestmark = pytest.mark.hang_guard(30)
@@ -416,7 +416,8 @@ def test_rule_16_a_yield_in_finally_is_a_named_error_and_the_others_are_closed_a
     with pytest.raises(ComponentError) as caught:
         run_virtual(first, part, last, until_s=2.0)
     assert caught.value.path == "Closes"
-    assert "generator ignored GeneratorExit" in str(caught.value)
+    assert isinstance(caught.value.cause, BadYield)
+    assert "Closes yields at test_semantics_ends.py:" in str(caught.value)
     assert first.log == part.log == last.log == ["finally"]
 
 

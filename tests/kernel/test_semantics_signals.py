@@ -1,4 +1,4 @@
-"""SEMANTICS, "Signals and starting": rules 23 to 25, each by number; and the rows of the fault catalogue that go with them."""
+"""SEMANTICS, "Signals and starting": rules 23 to 25, each by number; and the fault rows that go with them."""
 
 from __future__ import annotations
 

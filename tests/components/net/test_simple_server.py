@@ -568,6 +568,7 @@ def _ended(component: Component) -> bool:
 def test_a_stop_lets_what_was_sent_go_out_and_the_port_is_free_at_once(net: Net) -> None:
     async def main(s: Scheduler) -> None:
         port = 0
+        s.activate(Endless())
         for _ in range(20):
             plane = Backplane("Events", history=1)
             server = serve(lambda: SubscribeTo("Events"), port=port)

@@ -1,0 +1,194 @@
+"""SingleServer: one client at a time, and no end of input for what comes after it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from axonlike import Component, Pipeline, Scheduler, step
+from axonlike.components.net import SingleServer
+from axonlike.errors import ComponentError
+from axonlike.testing import Feeder, Probe, Stalled
+from tests.components.net.peers import connected, until
+
+Net = Callable[..., None]
+
+
+def single(**options: object) -> SingleServer:
+    return SingleServer(0, announce=False, **options)  # type: ignore[arg-type]
+
+
+def test_one_client_after_the_other_is_served_and_none_ends_the_graph(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server, probe = single(), Probe()
+        s.activate(Pipeline(server, probe))
+        async with connected(server.port) as first, connected(server.port) as second, connected(server.port) as third:
+            await first.send("one 1\n")
+            await until(lambda: probe.messages == ["one 1"])
+            assert server.connected == first.name
+            await second.send("two 1\n")
+            await third.send("three 1\n")
+            await first.send("one 2\nno line end")
+            first.end()
+            assert await first.rest() == b""
+            await until(lambda: len(probe.messages) == 4)
+            assert server.connected == second.name
+            second.close()
+            await until(lambda: len(probe.messages) == 5)
+        assert probe.messages == ["one 1", "one 2", "no line end", "two 1", "three 1"]
+        await until(lambda: server.connected is None)
+        assert not probe.ended
+        async with connected(server.port) as again:
+            await again.send("four\n")
+            await until(lambda: probe.messages[-1] == "four")
+
+    net(main)
+
+
+def test_a_reset_loses_the_unfinished_line_only_wherever_it_comes(net: Net, caplog: pytest.LogCaptureFixture) -> None:
+    text = b"first line\nsecond\r\n\nfourth is long enough\n"
+    whole = ["first line", "second", "", "fourth is long enough"]
+
+    async def main(s: Scheduler) -> None:
+        server, probe = single(), Probe()
+        s.activate(Pipeline(server, probe))
+        for count in range(len(text) + 1):
+            before = len(probe.messages)
+            async with connected(server.port) as peer:
+                await peer.send(text[:count])
+                await until(lambda peer=peer: server.connected == peer.name)
+                peer.reset()
+            await until(lambda: server.connected is None)
+            got = probe.messages[before:]
+            assert got == whole[: len(got)]
+        async with connected(server.port) as peer:
+            await peer.send(text)
+            await until(lambda: probe.messages[-4:] == whole)
+
+    net(main)
+    assert "Traceback" not in caplog.text
+
+
+def test_replies_go_to_the_client_that_is_there_and_not_to_the_next(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server = single()
+        s.activate(Pipeline(server, step(str.upper), circular=True))
+        async with connected(server.port) as one:
+            await one.send("hello\n")
+            assert await one.line() == "HELLO"
+        async with connected(server.port) as two:
+            await two.send("there\n")
+            assert await two.line() == "THERE"
+
+    net(main)
+
+
+def test_what_comes_for_nobody_is_thrown_away_and_counted(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server = single()
+        s.activate(Pipeline(Feeder(["a", "b", "c"]), server))
+        await until(lambda: server.unsent == 3)
+        async with connected(server.port) as peer:
+            await until(lambda: server.connected)
+            peer.end()
+            assert await peer.rest() == b""
+
+    net(main)
+
+
+def test_a_graph_that_is_full_holds_the_client_back(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server, stalled = single(), Stalled(limit=10)
+        s.activate(Pipeline(server, stalled))
+        async with connected(server.port) as peer:
+            sending = asyncio.create_task(peer.send(b"0123456789\n" * 2_000_000))
+            await until(lambda: stalled.inbox().full)
+            depth = stalled.inbox().depth
+            assert depth < 10 + 300
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            assert stalled.inbox().depth == depth
+
+    net(main)
+
+
+def test_what_was_received_before_the_client_left_is_all_handed_on(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server, slow = single(), Probe(seconds_each=0.0001)
+        slow.configure_inbox(limit=1)
+        s.activate(Pipeline(server, slow))
+        async with connected(server.port) as peer:
+            await peer.send("".join(f"{i}\n" for i in range(2000)))
+        async with connected(server.port) as peer:
+            await peer.send("next\n")
+            await until(lambda: len(slow.messages) == 2001)
+        assert slow.messages == [*map(str, range(2000)), "next"]
+
+    net(main)
+
+
+def test_a_line_that_is_too_long_ends_that_client_and_the_next_is_served(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server, probe = single(line_limit_bytes=10), Probe()
+        s.activate(Pipeline(server, probe))
+        async with connected(server.port) as bad, connected(server.port) as good:
+            await bad.send("fine\n" + "x" * 11)
+            assert await bad.is_cut()
+            await good.send("good\n")
+            await until(lambda: probe.messages == ["fine", "good"])
+        assert server.connection_statistics().cut == {"framing": 1}
+
+    net(main)
+
+
+def test_the_end_of_its_consumer_ends_it(net: Net) -> None:
+    class Three(Component):
+        async def main(self) -> None:
+            self.got: list[str] = []
+            async for line in self.inbox():
+                self.got.append(line)
+                if len(self.got) == 3:
+                    return
+
+    async def main(s: Scheduler) -> None:
+        server, three = single(), Three()
+        pipeline = Pipeline(server, three)
+        s.activate(pipeline)
+        async with connected(server.port) as peer:
+            await peer.send("1\n2\n3\n4\n")
+            await peer.rest()
+            await until(lambda: pipeline.ended)
+        assert three.got == ["1", "2", "3"]
+
+    net(main)
+
+
+def test_a_reply_that_cannot_be_sent_is_an_error_of_the_graph(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server = single()
+        s.activate(Pipeline(server, step(int), circular=True))
+        async with connected(server.port) as peer:
+            await peer.send("5\n")
+            await peer.rest()
+            await until(lambda: not s.running)
+
+    with pytest.raises(ComponentError, match="a line is str or bytes, not 5"):
+        net(main)
+
+
+def test_stopping_closes_the_client_and_the_one_that_waits(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server, probe = single(), Probe()
+        s.activate(Pipeline(server, probe), Probe())
+        async with connected(server.port) as one, connected(server.port) as two, connected(server.port):
+            await until(lambda: server.connected and server.connection_statistics().open == 2)
+            server.stop()
+            assert await one.rest() == b""
+            await two.is_cut()
+            await until(lambda: server.ended)
+        assert server.connection_statistics().open == 0
+
+    net(main)
