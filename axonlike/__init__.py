@@ -7,11 +7,12 @@ from axonlike.chassis.par import Par
 from axonlike.chassis.pipeline import Pipeline
 from axonlike.chassis.seq import Seq
 from axonlike.component import Component, Step, step
+from axonlike.defaults import default_scheduler, run, run_async
 from axonlike.driven import Driven
 from axonlike.handle import Handle
 from axonlike.linkage import Box
 from axonlike.messages import Crashed, ProducerFinished, Shutdown
-from axonlike.scheduler import Scheduler, default_scheduler, run, run_async
+from axonlike.scheduler import Scheduler
 from axonlike.supervisor import Supervisor
 from axonlike.threads import ThreadedComponent
 

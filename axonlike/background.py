@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from axonlike.scheduler import Part, Scheduler, take_default_scheduler
+from axonlike.defaults import take_default_scheduler
+from axonlike.part import Part
+from axonlike.scheduler import Scheduler
 
 __all__ = ["background"]
 

@@ -15,7 +15,7 @@ import contextvars
 from collections.abc import Coroutine
 from typing import Any
 
-from axonlike.scheduler import Part
+from axonlike.part import Part
 from axonlike.shutdown import State
 from axonlike.waits import Foreign
 

@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from axonlike import linkage as _linkage
 from axonlike.box import UNBOUNDED, BoxStatistics, Inbox, Policy, Sink
+from axonlike.defaults import default_scheduler
 from axonlike.errors import BadYield, BoxEmpty, ComponentError, Site, UsageError, WiringError
 from axonlike.linkage import Box, Kind, Linkage, Wires, merge_boxes, no_such_box
 from axonlike.messages import Crashed, ProducerFinished, Shutdown
+from axonlike.part import NO_FEED, Part, SeveralFeeds
 from axonlike.restarts import RestartLimit
-from axonlike.scheduler import NO_FEED, Part, Scheduler, SeveralFeeds, default_scheduler
+from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
 from axonlike.turn import Turn
 from axonlike.waits import PLAIN, ROOM, Join, Sleep, Wait, plain_wait

@@ -13,7 +13,7 @@ from typing import Any
 
 from axonlike.box import Inbox
 from axonlike.component import Component
-from axonlike.scheduler import SeveralFeeds
+from axonlike.part import SeveralFeeds
 from axonlike.shutdown import State
 
 __all__ = ["Driven"]

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from axonlike.box import Inbox, Sink
 from axonlike.component import Component
+from axonlike.defaults import default_scheduler
 from axonlike.errors import AxonlikeError, BoxEmpty, BoxFull, UsageError, WiringError
 from axonlike.linkage import final_inbox
 from axonlike.messages import ProducerFinished
-from axonlike.scheduler import Scheduler, default_scheduler
+from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
 from axonlike.waits import Wait
 

@@ -15,7 +15,8 @@ from axonlike.box import BoxStatistics
 from axonlike.component import Component
 from axonlike.errors import AxonlikeError, Site
 from axonlike.instruments import stack_of
-from axonlike.scheduler import Part, Scheduler
+from axonlike.part import Part
+from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
 
 __all__ = [

@@ -21,22 +21,17 @@ Invariants
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
-import operator
 import os
 import random
-import signal
-import sys
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from operator import length_hint
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from axonlike.box import Inbox
 from axonlike.errors import (
@@ -45,14 +40,16 @@ from axonlike.errors import (
     Deadlock,
     Finished,
     NameNotProvided,
-    NoSuchBox,
     Stopped,
     UsageError,
     WiringError,
     did_you_mean,
 )
+from axonlike.here import forget_default, running_in_this_thread
 from axonlike.instruments import Watchdog
+from axonlike.part import NO_FEED, Part, SeveralFeeds
 from axonlike.shutdown import REACTION, Ending, Reaction, State, strongly_connected
+from axonlike.signals import Signals
 from axonlike.timers import Timer, TimerQueue
 from axonlike.turn import Turn
 from axonlike.waits import PAUSE, Foreign, Join, Room, Sleep, Wait
@@ -62,7 +59,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Self
 
-__all__ = ["Part", "Scheduler", "default_scheduler", "run", "run_async", "take_default_scheduler"]
+__all__ = ["Scheduler"]
 
 log = logging.getLogger("axonlike")
 
@@ -72,229 +69,6 @@ SLICE_S = 0.001
 _LONGEST_STRIDE = 64
 _PARKS = 8  # after a rest in vain a component is parked at once that many times, before it rests again
 _READY, _WAITING, _BLOCKED, _ENDED = State.READY, State.WAITING, State.BLOCKED, State.ENDED
-
-
-class SeveralFeeds:
-    """Stands for several bounded boxes that one part feeds."""
-
-    __slots__ = ("inboxes",)
-
-    def __init__(self, inboxes: tuple[Inbox, ...]) -> None:
-        self.inboxes = inboxes
-
-    @property
-    def full(self) -> Inbox | None:
-        """The first of them that is full."""
-        for inbox in self.inboxes:
-            if inbox.full:
-                return inbox
-        return None
-
-
-class _Nobody:
-    """The owner of the box that is never full."""
-
-    path = "nobody"
-    always_trips = False
-
-    def __init__(self) -> None:
-        self._turn = Turn(self, None)
-
-    def notify(self, inbox: Inbox) -> None:
-        """Nothing is ever sent to it."""
-
-
-# An Inbox like all the others, so that the scheduler's look at `part._feed.full` meets one type.
-NO_FEED = Inbox(_Nobody(), "none")
-
-
-def _in_turn(name: str) -> Any:
-    """A property of `Part` that stands for an attribute of its `Turn`."""
-
-    def set_it(part: Part, value: Any) -> None:
-        setattr(part._turn, name, value)
-
-    return property(operator.attrgetter(f"_turn.{name}"), set_it)
-
-
-class Part:
-    """Anything with a body and a name: what the scheduler knows of a component.
-
-    `Component` builds boxes and links on it. Underscored attributes belong to the kernel.
-    """
-
-    __slots__ = (
-        "__weakref__",
-        "_body",
-        "_children",
-        "_closing",
-        "_counts",
-        "_data",
-        "_group",
-        "_joined_by",
-        "_parent",
-        "_stands",
-        "_timer",
-        "_turn",
-        "name",
-    )
-
-    service: ClassVar[bool] = False
-    """True for what serves others and never ends by itself: `run()` does not wait for it."""
-
-    always_trips: ClassVar[bool] = False
-    """True where the owner of the inboxes is another thread (see box.py)."""
-
-    name: str
-    _turn: Turn
-    """What every message touches; the properties below read and set it."""
-    _stands: State
-    _body: Any
-    _timer: Timer | None
-    _parent: Part | None
-    _children: dict[Part, None]
-    _data: tuple[Inbox, ...]
-    _closing: bool
-    _counts: bool
-    _group: _Cycle | None
-    _joined_by: list[Part] | None
-
-    waiting: Wait | None = _in_turn("waiting")
-    _after: Any = _in_turn("after")
-    _feed: Inbox | SeveralFeeds = _in_turn("feed")
-    _inboxes: dict[str, Inbox] = _in_turn("inboxes")
-    _input_ended: bool = _in_turn("input_ended")
-    _last: Inbox | None = _in_turn("last")
-    _links: dict[str, Any] = _in_turn("links")
-    _only: Inbox | None = _in_turn("only")
-    _pausing: bool = _in_turn("pausing")
-    _rests_on: Inbox | None = _in_turn("rests_on")
-    _resume: Callable[[Any], Any] = _in_turn("resume")
-    _scheduler: Scheduler | None = _in_turn("scheduler")
-    _sent: Any = _in_turn("sent")
-    _value: Any = _in_turn("value")
-    _why: Any = _in_turn("why")
-
-    @property
-    def _state(self) -> State:
-        # Waiting and waking happen once a message: they set `waiting` alone.
-        return _WAITING if self._turn.waiting is not None else self._stands
-
-    @_state.setter
-    def _state(self, state: State) -> None:
-        self._stands = state
-
-    # -- what the scheduler asks of a part; `Component` and its kinds fill these in
-
-    @property
-    def path(self) -> str:
-        """Where the part stands: the names from the outermost chassis to itself, joined by "/"."""
-        names = [self.name]
-        parent = self._parent
-        while parent is not None:
-            names.append(parent.name)
-            parent = parent._parent
-        return "/".join(reversed(names))
-
-    def provide(self, scheduler: Scheduler) -> None:
-        """Phase one of starting: register the names that this part provides."""
-
-    def resolve(self, scheduler: Scheduler) -> None:
-        """Phase two of starting: look up the names that this part needs."""
-
-    def start(self) -> Callable[[Any], Any] | None:
-        """Phase three: make the body; returns what runs one step, or None for a part without steps."""
-        return None
-
-    def close_body(self) -> bool:
-        """Shutdown: end the body. True if it has ended, False if it will say so later (`Scheduler.part_ended`)."""
-        return True
-
-    def abandon(self) -> str:
-        """The deadline has passed: give the body up; returns what was left running, for the report."""
-        return "did not stop"
-
-    def notice_end_of_input(self) -> None:
-        """End of input for a body that runs outside the scheduler."""
-
-    def unlink_all(self, shut_down: bool) -> None:
-        """The part has ended: close its boxes and tell those it fed."""
-
-    def open_inbox(self, name: str) -> Inbox:
-        """The inbox of that name, made if need be. Raises NoSuchBox."""
-        raise NoSuchBox(f"{self.path} has no inbox {name!r}")
-
-    def consumers(self) -> Iterable[Part]:
-        """The parts that its outboxes feed."""
-        return ()
-
-    def has_producers(self) -> bool:
-        """True while somebody who may still send is linked to one of its data inboxes."""
-        return False
-
-    def part_ending(self, part: Part) -> None:
-        """A part below it, however deep, has ended and closes its boxes next: the last moment to link around it."""
-
-    def child_ended(self, child: Part) -> None:
-        """One of its children has ended."""
-
-    def forget_child(self, child: Part) -> None:
-        """It has ended, or will not be started."""
-        self._children.pop(child, None)
-
-    def stop_children(self, reason: str) -> None:
-        """It was told to stop: stop what it is made of."""
-        scheduler = self._scheduler
-        assert scheduler is not None
-        for child in tuple(self._children):
-            scheduler.stop_part(child, reason)
-
-    def child_failed(self, child: Part, error: BaseException) -> bool:
-        """One of its children failed: True if that was dealt with, and need not end the run."""
-        return False
-
-    def failed(self, error: BaseException) -> bool:
-        """Its own body raised `error`: apply its error policy; True if that was dealt with."""
-        return False
-
-    def describe_failure(self, error: BaseException) -> BaseException:
-        """The error as `run()` raises it."""
-        return error
-
-    def blocked_on(self) -> Inbox | None:
-        """The full box for whose room it waits."""
-        return self._why if self._state is _BLOCKED else None
-
-    # -- waking
-
-    def notify(self, inbox: Inbox) -> None:
-        """A message has come into `inbox` while this part waits."""
-        wait = self.waiting
-        assert wait is not None
-        boxes = wait.boxes
-        if inbox.name not in boxes if boxes else inbox not in self._data:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._turn.waiting = None
-        self._value = inbox.name
-        scheduler = self._scheduler
-        assert scheduler is not None
-        scheduler.ready.append(self._turn)
-        if not scheduler.awake:
-            scheduler.kick()
-
-    def unblock(self, inbox: Inbox) -> None:
-        """There is room in `inbox`, for which this part waited; it is looked at again before its step."""
-        self._state = _READY
-        # When its step is over (or it finds no room after all) the next in line is let in.
-        self._after = inbox
-        scheduler = self._scheduler
-        assert scheduler is not None
-        scheduler.ready.append(self._turn)
-        if not scheduler.awake:
-            scheduler.kick()
 
 
 def _gone(_value: Any) -> Any:
@@ -356,54 +130,6 @@ class _Shuffled(deque[Turn]):
     def popleft(self) -> Turn:
         self.rotate(-self._random.randrange(len(self)))
         return super().popleft()
-
-
-_local = threading.local()
-
-
-def default_scheduler() -> Scheduler:
-    """The scheduler of the run that this code is part of, else this thread's own (made on demand, for one run)."""
-    scheduler: Scheduler | None = getattr(_local, "running", None) or getattr(_local, "waiting", None)
-    if scheduler is None:
-        scheduler = _local.waiting = Scheduler()
-        _defaults.add(scheduler)
-    return scheduler
-
-
-def forget_default(scheduler: Scheduler) -> None:
-    """Its run has begun or failed: the next default scheduler of this thread is a new one."""
-    if getattr(_local, "waiting", None) is scheduler:
-        _local.waiting = None
-
-
-_defaults: weakref.WeakSet[Scheduler] = weakref.WeakSet()
-
-
-@atexit.register
-def _warn_of_what_never_ran() -> None:
-    for scheduler in tuple(_defaults):
-        if scheduler.state == "new" and scheduler.never_ran:
-            names = ", ".join(f"{part.path}" for part in scheduler.never_ran[:10])
-            log.warning("activated, but never run: %s (call run(), or .run() on the last one)", names)
-
-
-def take_default_scheduler() -> Scheduler:
-    """This thread's own default scheduler, to be run elsewhere: the next one that is asked for here is a new one."""
-    scheduler: Scheduler | None = getattr(_local, "waiting", None)
-    _local.waiting = None
-    return scheduler or Scheduler()
-
-
-@contextlib.contextmanager
-def running_in_this_thread(scheduler: Scheduler) -> Iterator[None]:
-    """While the block runs, `default_scheduler()` in this thread is `scheduler`."""
-    before = getattr(_local, "running", None)
-    _local.running = scheduler
-    forget_default(scheduler)
-    try:
-        yield
-    finally:
-        _local.running = before
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
@@ -549,7 +275,7 @@ class Scheduler:
             pass
         else:
             raise UsageError("an event loop runs in this thread already (Jupyter?): use `await run_async(...)`")
-        with _Signals(self) as signals:
+        with Signals(self) as signals:
             self._activate_first(parts)
             self._run_own_loop()
         signals.exit_if_signalled(self._errors)
@@ -1538,89 +1264,3 @@ def _close_loop(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-class _Signals:
-    """Ctrl-C, SIGTERM and SIGHUP during a run: a flag and an orderly stop; then, or after the deadline, force.
-
-    Nothing is raised inside a component before that. Only in the main thread; elsewhere Python delivers no signals.
-    A signal that was inherited as ignored (nohup, a background job) stays ignored.
-    """
-
-    HANDLED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self._before: dict[int, Any] = {}
-        self._number = 0
-        self._forced = False
-        self._over = threading.Event()
-        self._enforcer: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in self.HANDLED:
-                before = signal.getsignal(number)
-                if before is not signal.SIG_IGN and before is not None:
-                    self._before[number] = before
-                    signal.signal(number, self._handle)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self._over.set()
-        if self._enforcer is not None:
-            self._enforcer.join()
-        # SIGINT's comes back last: from then on a Ctrl-C raises KeyboardInterrupt, and must not leave the others to us.
-        for number, before in reversed(self._before.items()):
-            signal.signal(number, before)
-
-    def exit_if_signalled(self, errors: list[BaseException]) -> None:
-        """Raise SystemExit(128 + signal) if one came; errors met while stopping are logged first."""
-        if self._number:
-            for error in errors:
-                if not isinstance(error, KeyboardInterrupt):
-                    log.error("while stopping: %s", error)
-            raise SystemExit(128 + self._number)
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if not self._number:
-            self._number = number
-            name = signal.Signals(number).name
-            self._enforcer = threading.Thread(target=self._enforce, name="axonlike-enforcer", daemon=True)
-            self._enforcer.start()
-            self._scheduler.interrupt(name)
-        elif number == signal.SIGINT or self._forced:
-            self._forced = True
-            if self._scheduler.current is not None:
-                raise KeyboardInterrupt
-            self._scheduler.stop_at_once()
-
-    def _enforce(self) -> None:
-        """After the deadline: interrupt the running step; a second later: end the process."""
-        grace_s = self._scheduler.stop_deadline_s
-        until = time.monotonic() + grace_s
-        while not self._forced and time.monotonic() < until:
-            if self._over.wait(0.1):
-                return
-        if not self._forced:
-            self._forced = True
-            main = threading.main_thread().ident
-            if main is not None and self._scheduler.current is not None:
-                signal.pthread_kill(main, signal.SIGINT)
-        if self._over.wait(1.0):
-            return
-        path = self._scheduler.running_path or "(between two steps)"
-        sys.stderr.write(f"axonlike: {path} did not stop; ending the process\n")
-        sys.stderr.flush()
-        os._exit(128 + self._number)
-
-
-def run(*parts: Part) -> None:
-    """Run these parts, and whatever was activated before, until everything but services has ended.
-
-    Uses this thread's default scheduler. Raises ComponentError when a component failed, SystemExit after a signal.
-    """
-    default_scheduler().run(*parts)
-
-
-async def run_async(*parts: Part) -> None:
-    """As `run`, inside the event loop that runs (asyncio programs, Jupyter)."""
-    await default_scheduler().run_async(*parts)

@@ -20,8 +20,8 @@ from axonlike.component import Component
 from axonlike.errors import AxonlikeError, ComponentError, WiringError, did_you_mean
 from axonlike.linkage import final_inbox
 from axonlike.messages import Crashed
+from axonlike.part import Part
 from axonlike.restarts import Backoff, RestartLimit
-from axonlike.scheduler import Part
 from axonlike.shutdown import State
 from axonlike.timers import Timer
 

@@ -23,8 +23,10 @@ from typing import Any, ClassVar
 from axonlike.box import Inbox
 from axonlike.component import Component
 from axonlike.errors import BoxEmpty, Finished, Stopped, UsageError
+from axonlike.here import running_in_this_thread
 from axonlike.instruments import stack_of
-from axonlike.scheduler import Scheduler, SeveralFeeds, running_in_this_thread
+from axonlike.part import SeveralFeeds
+from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
 from axonlike.timers import Timer
 from axonlike.waits import Wait

@@ -94,8 +94,9 @@ def blocks_of(page: Path) -> list[Block]:
     """The blocks of Python on a page."""
     fences = fences_of(page)
     blocks = []
-    for fence, following in zip(fences, [*fences[1:], None], strict=True):
+    for number, fence in enumerate(fences):
         if fence.info == "python":
+            following = fences[number + 1] if number + 1 < len(fences) else None
             is_output = following is not None and following.info == "text" and not following.before.strip()
             serves = _SERVES.search(fence.before.strip().rpartition("\n")[2])
             blocks.append(

@@ -164,6 +164,32 @@ def test_a_sink_counts_whatever_way_it_is_fed() -> None:
     assert (sink.count, len(sink), bool(sink)) == (4, 0, True)
 
 
+def test_alternating_between_two_boxes_thousands_of_times_in_one_step_works() -> None:
+    from axonlike.testing import run_virtual
+
+    seen: list[tuple[Any, Any]] = []
+
+    class Zips(Component):
+        Inboxes = {"left": "", "right": ""}
+
+        def main(self) -> Any:
+            for box in ("left", "right"):
+                self.inbox(box).put_many(range(900))
+            yield
+            while self.data_ready("left"):
+                for left in self.inbox("left"):
+                    break
+                for right in self.inbox("right"):
+                    break
+                seen.append((left, right))
+            yield
+
+    part = Zips()
+    run_virtual(part)
+    assert seen == [(number, number) for number in range(900)]
+    assert [box.taken for box in part.statistics()] == [900, 900]
+
+
 class BoxModel(RuleBasedStateMachine):
     """A box, beside the simplest thing that could do the same: a list and four counters."""
 
@@ -243,7 +269,14 @@ class BoxModel(RuleBasedStateMachine):
     @precondition(lambda self: not self.closed)
     @rule()
     def begin_a_loop(self) -> None:
-        self.loop = iter(self.box)
+        loop = iter(self.box)
+        if hasattr(loop, "__length_hint__"):
+            self.loop = loop
+            return
+        self.loop = None  # the loop over a single message takes it when it is asked for it
+        for message in loop:
+            assert message == self.model.pop(0)
+            self.taken += 1
 
     @precondition(lambda self: not self.closed and self.held())
     @rule()

@@ -65,15 +65,20 @@ PUBLIC_MODULES = [
 
 
 @functools.cache
-def _executed(page: Path) -> int:
-    """Run a page in a process of its own; the number of blocks that were executed. Once a page."""
+def _run(page: Path) -> subprocess.CompletedProcess[str]:
+    """Execute a page, once, in a process and a folder of its own."""
     environment = {name: value for name, value in os.environ.items() if name != "AXONLIKE_SHUFFLE"}
     folder = _scratch / page.stem
     folder.mkdir(parents=True)
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-W", "error", ROOT / "tests" / "doc_pages.py", page],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False,
     )  # fmt: skip
+
+
+def _executed(page: Path) -> int:
+    """How many blocks of the page were executed; fails the test if one did something else than the page says."""
+    done = _run(page)
     reports = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"{page}: after {len(reports)} blocks:\n{done.stderr}"
     # What -W error cannot raise, because it happens in a destructor, is printed.
@@ -149,6 +154,15 @@ def test_the_table_of_policies_has_each_policy_once() -> None:
 def test_the_table_of_endings_is_complete() -> None:
     # The page draws what is in the table; a cell that is missing there would be missing in the page.
     assert set(REACTION) == {(state, ending) for state in State for ending in Ending}
+
+
+def test_every_import_that_a_page_names_works() -> None:
+    named = {
+        line for page in PAGES for line in re.findall(r"`(from axonlike[\w.]* import [\w, ]+)`", page.read_text())
+    }
+    assert len(named) > 20
+    for line in sorted(named):
+        exec(line, {})
 
 
 def test_every_link_to_a_page_or_file_leads_somewhere() -> None:
@@ -235,4 +249,4 @@ def test_the_documentation_builds_without_warnings(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "html" / "index.html").exists()
     shutdown = (tmp_path / "html" / "shutdown.html").read_text()
-    assert all(state.value in shutdown for state in State)
+    assert all(f">{state.name}<" in shutdown for state in State)

@@ -10,7 +10,7 @@ from axonlike.chassis.slot import Slot, check_makers, made_by
 from axonlike.component import Component
 from axonlike.errors import Finished, WiringError
 from axonlike.messages import ProducerFinished
-from axonlike.scheduler import Part
+from axonlike.part import Part
 
 __all__ = ["Carousel"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from axonlike.component import Component
 from axonlike.linkage import Kind, final_inbox, leaf_outboxes
 from axonlike.messages import ProducerFinished, Shutdown
-from axonlike.scheduler import Part
+from axonlike.part import Part
 
 __all__ = ["Hollow", "control_is_linked", "hand_to_control"]
 

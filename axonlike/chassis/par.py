@@ -11,7 +11,7 @@ from axonlike.component import Component
 from axonlike.errors import WiringError
 from axonlike.linkage import Kind, Linkage, final_inbox
 from axonlike.messages import ProducerFinished, Shutdown
-from axonlike.scheduler import Part
+from axonlike.part import Part
 
 __all__ = ["Par"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from axonlike.chassis.slot import Slot, check_makers, made_by
 from axonlike.component import Component
 from axonlike.errors import WiringError
-from axonlike.scheduler import Part
+from axonlike.part import Part
 
 __all__ = ["Seq"]
 

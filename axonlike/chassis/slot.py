@@ -18,7 +18,7 @@ from axonlike.component import Component
 from axonlike.errors import WiringError
 from axonlike.linkage import Kind, Linkage, final_inbox, upstream
 from axonlike.messages import ProducerFinished
-from axonlike.scheduler import Part
+from axonlike.part import Part
 
 __all__ = ["Slot", "check_makers", "made_by", "name_of"]
 

@@ -22,7 +22,8 @@ from axonlike.component import Component
 from axonlike.errors import ComponentError
 from axonlike.linkage import final_inbox
 from axonlike.messages import Shutdown
-from axonlike.scheduler import Part, Scheduler
+from axonlike.part import Part
+from axonlike.scheduler import Scheduler
 from axonlike.testing.leaks import LeakError, no_leaks
 from axonlike.testing.parts import CRASH, PAUSE, Feeder, Probe, Stalled
 from axonlike.testing.virtual import VirtualLoop

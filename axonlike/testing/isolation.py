@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from axonlike.scheduler import Scheduler, _local
+from axonlike.here import HERE
+from axonlike.scheduler import Scheduler
 
 __all__ = ["isolated"]
 
@@ -16,12 +17,11 @@ def isolated(scheduler: Scheduler | None = None) -> Iterator[Scheduler]:
 
     Parts that were activated in it and never run are forgotten without a warning.
     """
-    before = {name: getattr(_local, name, None) for name in ("waiting", "running")}
+    waiting, running = HERE.waiting, HERE.running
     scheduler = scheduler or Scheduler(watchdog_s=None)
-    _local.waiting, _local.running = scheduler, None
+    HERE.waiting, HERE.running = scheduler, None
     try:
         yield scheduler
     finally:
         scheduler._pending.clear()
-        for name, value in before.items():
-            setattr(_local, name, value)
+        HERE.waiting, HERE.running = waiting, running

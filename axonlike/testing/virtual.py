@@ -24,7 +24,9 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 from axonlike.clock import Virtual
 from axonlike.component import Component
 from axonlike.driven import Driven
-from axonlike.scheduler import Part, Scheduler, _local
+from axonlike.here import HERE
+from axonlike.part import Part
+from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
 from axonlike.testing.parts import Feeder, Probe
 from axonlike.threads import ThreadedComponent
@@ -145,8 +147,7 @@ def _finalises_a_generator(task: asyncio.Task[Any]) -> bool:
 
 def _scheduler_here() -> Scheduler | None:
     """The scheduler that runs in this thread."""
-    scheduler: Scheduler | None = getattr(_local, "running", None)
-    return scheduler
+    return HERE.running
 
 
 def _waits_for_the_loop(key: object) -> bool:

@@ -32,7 +32,13 @@ import axonlike
 from axonlike.cli.explain import EXPLANATIONS
 from axonlike.component import Component
 from axonlike.errors import AxonlikeError
+from axonlike.part import Part
 from axonlike.shutdown import REACTION, Ending, State
+
+# What the kernel and chassis ask of a component: no part of what its user works with.
+KERNEL_HOOKS = (vars(Part).keys() - {"path"}) | {
+    "consumer_ended", "controlled", "refeed", "resolve_outbox", "takes_subscriptions", "wires",
+}  # fmt: skip
 
 LAYERS_FILE = Path(__file__).resolve().parents[2] / "tests" / "layers.toml"
 
@@ -164,7 +170,8 @@ def members_of(cls: type) -> Iterator[tuple[str, Any]]:
         return
     for name, member in vars(cls).items():
         function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
-        if not name.startswith("_") and inspect.isfunction(function) and function.__doc__:
+        hook = issubclass(cls, Part) and name in KERNEL_HOOKS
+        if not name.startswith("_") and not hook and inspect.isfunction(function) and function.__doc__:
             yield name, member
 
 

@@ -21,8 +21,8 @@ from typing import Any
 from axonlike.components.net.connection import Wire, address_text, set_socket_options, tls_options
 from axonlike.driven import Driven
 from axonlike.errors import AxonlikeError, UsageError
+from axonlike.part import Part
 from axonlike.restarts import Backoff
-from axonlike.scheduler import Part
 from axonlike.shutdown import State
 
 __all__ = ["CannotListen", "Listener", "ListenerStatistics", "Tls", "server_tls"]

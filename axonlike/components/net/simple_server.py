@@ -16,7 +16,8 @@ from axonlike.components.net.listening import Listener, Tls
 from axonlike.driven import Driven
 from axonlike.errors import ComponentError, UsageError
 from axonlike.linkage import final_inbox
-from axonlike.scheduler import Part, Scheduler
+from axonlike.part import Part
+from axonlike.scheduler import Scheduler
 from axonlike.streams.framing import Framing, FramingError
 from axonlike.streams.framing import framing as framing_named
 from axonlike.threads import ThreadedComponent

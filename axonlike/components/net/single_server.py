@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from axonlike.components.net.connection import BlockEncoder, Receiver, Sender, SendLimits, Wire, address_text
 from axonlike.components.net.listening import Listener, Tls
-from axonlike.scheduler import Part
+from axonlike.part import Part
 from axonlike.shutdown import State
 from axonlike.streams.framing import Framing, FramingError
 from axonlike.streams.framing import framing as framing_named

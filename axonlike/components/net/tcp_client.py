@@ -27,8 +27,8 @@ from axonlike.components.net.connection import (
 from axonlike.driven import Driven
 from axonlike.errors import DeviceError, UsageError
 from axonlike.linkage import Box
+from axonlike.part import Part
 from axonlike.restarts import Backoff
-from axonlike.scheduler import Part
 from axonlike.shutdown import State
 from axonlike.streams.framing import Framing, FramingError
 from axonlike.streams.framing import framing as framing_named

@@ -13,7 +13,7 @@ from axonlike.components.net.connection import BlockEncoder, Receiver, Sender, S
 from axonlike.components.net.listening import Listener, Tls
 from axonlike.errors import WiringError
 from axonlike.linkage import Box
-from axonlike.scheduler import Part
+from axonlike.part import Part
 from axonlike.streams.framing import Framing, FramingError
 from axonlike.streams.framing import framing as framing_named
 from axonlike.timers import Timer

@@ -1,0 +1,41 @@
+"""Which scheduler the code of this thread belongs to."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from axonlike.scheduler import Scheduler
+
+__all__ = ["HERE", "forget_default", "running_in_this_thread"]
+
+
+class _Here(threading.local):
+    running: Scheduler | None = None
+    """The one whose run this thread is part of: the thread that it runs in, and those of its components."""
+    waiting: Scheduler | None = None
+    """The default one, to which parts were activated and whose run has not begun."""
+
+
+HERE = _Here()
+
+
+def forget_default(scheduler: Scheduler) -> None:
+    """Its run has begun or failed: the next default scheduler of this thread is a new one."""
+    if HERE.waiting is scheduler:
+        HERE.waiting = None
+
+
+@contextlib.contextmanager
+def running_in_this_thread(scheduler: Scheduler) -> Iterator[None]:
+    """While the block runs, this thread belongs to `scheduler`."""
+    before = HERE.running
+    HERE.running = scheduler
+    forget_default(scheduler)
+    try:
+        yield
+    finally:
+        HERE.running = before
