@@ -338,10 +338,13 @@ class Inbox:
         self.attention = True
         turn = self.turn
         turn.last = self
-        if turn.after is None:
+        after = turn.after
+        if after is None:
             turn.after = self
-        elif turn.after is not self:
-            turn.after = Both(turn.after, self)
+        elif type(after) is Several:
+            after.parts[self] = None
+        elif after is not self:
+            turn.after = Several(after, self)
         return rest
 
     def _one(self) -> Iterator[Any]:
@@ -448,17 +451,17 @@ class Inbox:
         return waiters
 
 
-class Both:
-    """Two boxes to settle after a step."""
+class Several:
+    """What is to be settled after a step that looped over several boxes."""
 
-    __slots__ = ("first", "second")
+    __slots__ = ("parts",)
 
-    def __init__(self, first: Inbox | Both, second: Inbox) -> None:
-        self.first, self.second = first, second
+    def __init__(self, first: Any, second: Inbox) -> None:
+        self.parts: dict[Any, None] = {first: None, second: None}
 
     def settle(self) -> None:
-        self.first.settle()
-        self.second.settle()
+        for part in self.parts:
+            part.settle()
 
 
 class Sink:

@@ -59,12 +59,13 @@ class Handle:
 
     A component that has not been activated is activated, in `scheduler` or in this thread's default one. While the
     handle is open it counts as a producer of the component, so that this does not meet end of input. What the component
-    sends before the handle exists is not for the handle.
+    sends before the handle exists is not for the handle, and one that has ended raises HandleEnded at once.
 
     outboxes: those whose messages are kept for `get` from the start (others: from the first `get` on). What nobody gets
     fills the handle after `limit` messages and then holds the component back; a handle that only puts takes ``()``.
 
-    What ends the run with an error is raised from `put` and `get` too; they never wait for a run that is over.
+    What ends the run with an error is raised from `put` and `get` too; they never wait for a run that is over. In the
+    thread that made the handle they wait `start_timeout_s` at most for one that has not begun (UsageError).
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Handle:
         *,
         outboxes: Iterable[str] = ("outbox",),
         limit: int = 1000,
+        start_timeout_s: float = 2.0,
     ) -> None:
         given: Any = component
         if not isinstance(given, Component):
@@ -92,6 +94,8 @@ class Handle:
         self._going: dict[str, deque[_Message]] = {}
         self._room_wanted: set[str] = set()
         self._wake_posted = False
+        self._start_timeout_s = start_timeout_s
+        self._started = False
         self._closed = False
         self._ended = False  # nothing more goes to the component
         self._run_error: BaseException | None = None
@@ -219,8 +223,10 @@ class Handle:
             )
 
     def _check_that_it_runs(self, method: str) -> None:
-        """Before waiting: nobody can start the run while the thread in which all this was made waits for it."""
-        if self.scheduler.state == "new" and threading.get_ident() == self._made_in:
+        """Before waiting: most likely nobody starts the run while the thread in which all this was made waits."""
+        if self._started or self._ended or threading.get_ident() != self._made_in:
+            return
+        if not self._changed.wait_for(lambda: self._started or self._ended, self._start_timeout_s):
             raise UsageError(
                 f"Handle.{method}() would wait for ever: the scheduler of {self.component.path} does not run; "
                 "write `with background(...):` around it"
@@ -231,7 +237,7 @@ class Handle:
     def _attach(self, outboxes: tuple[str, ...]) -> None:
         component, port = self.component, self._port
         if self.scheduler.state == "ended" or component.ended:
-            raise UsageError(f"{component.path} has ended: there is nothing to talk to")
+            raise HandleEnded(f"{component.path} has ended: there is nothing to talk to")
         self._open_way_in("inbox")
         for box in outboxes:
             if component.wires().from_out.get(box) is None:
@@ -322,6 +328,7 @@ class _Port(Component):
         assert self._scheduler is not None
         self._state = State.OUTSIDE
         self.waiting = _ANY
+        self._handle._started = True
         self._scheduler.hold(self, f"{self.path} is open", self._cannot_bring_anything)
         self.look()
         for inbox in tuple(self._data):

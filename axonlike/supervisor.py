@@ -143,6 +143,7 @@ class Supervisor(Slot):
             self._occupy(component)
         else:
             self.add_child(component)
+        place.name = component.name
 
     def _have_boxes_of(self, component: Component) -> None:
         for name in component.inbox_names:
@@ -168,7 +169,7 @@ class Supervisor(Slot):
                 self._begin(place, component)
             except Exception as exc:  # a factory, or the start, failed: that is a crash like any other
                 place.failure = exc
-                self._report(place.title(component), exc)
+                self._report(f"{self.path}/{place.title()}", exc)
                 if component is not None:
                     self._by_component.pop(component, None)
                     if self._occupant is component:
@@ -375,11 +376,8 @@ class _Place:
         self.watch: Timer | None = None  # runs while it is being stopped
         self.name = ""
 
-    def title(self, component: Component | None = None) -> str:
-        """What its component is called."""
-        component = component or self.component
-        if component is not None:
-            self.name = component.name
+    def title(self) -> str:
+        """What its component is (or was) called."""
         return self.name or f"component {self.number + 1}"
 
     def no_longer_watched(self) -> None:

@@ -76,7 +76,8 @@ class TimerQueue:
     def _cancelled_one(self) -> None:
         self._cancelled += 1
         if self._cancelled > _FEW and self._cancelled * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[2].action is not None]
+            # In place: an action that cancels is called out of a loop over this very list.
+            self._heap[:] = [entry for entry in self._heap if entry[2].action is not None]
             heapq.heapify(self._heap)
             self._cancelled = 0
 

@@ -9,9 +9,9 @@ means, for those who write one:
 * A block marked `text` that directly follows is what the block prints. `...` in it stands for anything. A block that
   prints something has to be followed by one.
 * A block whose first line is a comment with a file name (`# divide.py`) is known under that name in error messages.
-* `<!-- serves: 1600, 1500 -->` before a block: a program that serves at the first port until Ctrl-C. It is executed with
-  free ports in place of these numbers; when a client has got a first line from the first one, it gets its Ctrl-C. What
-  it prints is not compared.
+* `<!-- serves: 1600, 1500 -->` before a block: a program that serves at the first port until Ctrl-C. It is executed
+  with free ports in place of these numbers; when a client has got a first line from the first one, it gets its Ctrl-C.
+  What it prints is not compared.
 * Nothing can be kept from running: any other mark after `python` is an error. Shell commands are marked `sh`.
 """
 
@@ -66,7 +66,9 @@ class Block:
 
 def fences_of(page: Path) -> list[Fence]:
     fences: list[Fence] = []
-    opening, info, content, before, first = "", "", [], [], 0
+    content: list[str] = []
+    before: list[str] = []
+    opening, info, first = "", "", 0
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         fence = _FENCE.match(line)
         if not opening and fence:

@@ -272,6 +272,7 @@ class BoxModel(RuleBasedStateMachine):
         loop = iter(self.box)
         if hasattr(loop, "__length_hint__"):
             self.loop = loop
+            self.box.settle()  # a loop is left unfinished by a yield, so others put in after a settle
             return
         self.loop = None  # the loop over a single message takes it when it is asked for it
         for message in loop:

@@ -98,7 +98,7 @@ def test_it_prints_what_it_should(name: str, tmp_path: Path) -> None:
         env=environment, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, (GOLDEN / f"{name}.out").read_text()), done.stderr
-    assert name == "restart" or done.stderr == ""
+    assert name == "restart" or is_quiet(done.stderr), done.stderr
 
 
 def test_the_restarted_component_is_named_in_the_log(tmp_path: Path) -> None:
@@ -392,7 +392,8 @@ def test_the_device_of_the_demo_is_unplugged_and_comes_back_and_nothing_is_resta
 
 def test_the_demo_ends_by_itself(tmp_path: Path) -> None:
     done = _run("demo", tmp_path, "--for", 0.5, "--every", 0.1, "--port", 0)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert is_quiet(done.stderr), done.stderr
     assert re.search(r"\n\nThat was the demo: [1-5] events\.\n$", done.stdout)
 
 
@@ -400,7 +401,7 @@ def test_ctrl_c_ends_the_demo_tidily(start: Start) -> None:
     demo = start("demo", "--port", 0, "--every", 0.1)
     demo.line("door")
     assert demo.interrupt() == 130
-    assert demo.errors == ""
+    assert is_quiet(demo.errors), demo.errors
     demo.line("That was the demo")
 
 
@@ -450,7 +451,8 @@ def test_the_readmes_component_prints_what_it_says(tmp_path: Path) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=HANG_GUARD_S, cwd=tmp_path,
         env=_environment(), check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stdout, done.stderr) == (0, prints, "")
+    assert (done.returncode, done.stdout) == (0, prints), done.stderr
+    assert is_quiet(done.stderr), done.stderr
 
 
 def test_the_demo_prints_what_the_readme_says(start: Start) -> None:
@@ -486,6 +488,11 @@ def is_part(lines: list[str], of: list[str]) -> bool:
 
 
 # -- what the tests above use
+
+
+def is_quiet(errors: str) -> bool:
+    """Nothing on standard error; on a machine that stalls for a second the watchdog may say so."""
+    return errors == "" or "has held the scheduler for" in errors
 
 
 class Running:

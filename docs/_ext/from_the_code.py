@@ -37,7 +37,8 @@ from axonlike.shutdown import REACTION, Ending, State
 
 # What the kernel and chassis ask of a component: no part of what its user works with.
 KERNEL_HOOKS = (vars(Part).keys() - {"path"}) | {
-    "consumer_ended", "controlled", "refeed", "resolve_outbox", "takes_subscriptions", "wires",
+    "consumer_ended", "controlled", "refeed", "resolve_outbox", "takes_subscriptions", "wire_ended",
+    "wire_fault", "wire_lost", "wire_made", "wires",
 }  # fmt: skip
 
 LAYERS_FILE = Path(__file__).resolve().parents[2] / "tests" / "layers.toml"
@@ -50,10 +51,11 @@ class FromTheCode(SphinxDirective):
         raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
-        lines = StringList([line for text in self.rst() for line in text.splitlines() or [""]], source="<from the code>")
+        lines = [line for text in self.rst() for line in text.splitlines() or [""]]
         container = nodes.container()
-        self.state.nested_parse(lines, 0, container, match_titles=1)
-        return container.children
+        self.state.nested_parse(StringList(lines, source="<from the code>"), 0, container, match_titles=1)
+        children: list[nodes.Node] = container.children
+        return children
 
 
 class ShutdownTable(FromTheCode):
@@ -131,8 +133,9 @@ def documented(name: str, thing: Any) -> Iterator[str]:
         for member, function in members_of(thing):
             yield from indented(documented_member(member, function))
     elif callable(thing):
-        call = getattr(type(thing), "__call__", None) if not inspect.isfunction(thing) else thing
-        text = inspect.getdoc(thing if inspect.isfunction(thing) else call) or ""
+        # `step` is an object whose class has __call__.
+        described = thing if inspect.isfunction(thing) else vars(type(thing))["__call__"]
+        text = inspect.getdoc(described) or ""
         yield from entry("function", f"{name}{signature_of(thing)}", "")
         yield from indented(to_rst(text))
     else:
@@ -165,13 +168,15 @@ def indented(lines: Iterable[str]) -> Iterator[str]:
 
 
 def members_of(cls: type) -> Iterator[tuple[str, Any]]:
-    """Public methods and properties that the class adds or words anew: those with a docstring in its own body."""
+    """Public methods and properties that the class adds, or describes anew."""
     if issubclass(cls, enum.Enum):
         return
     for name, member in vars(cls).items():
         function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
         hook = issubclass(cls, Part) and name in KERNEL_HOOKS
-        if not name.startswith("_") and not hook and inspect.isfunction(function) and function.__doc__:
+        if name.startswith("_") or hook or not inspect.isfunction(function):
+            continue
+        if function.__doc__ or not any(hasattr(base, name) for base in cls.__bases__):
             yield name, member
 
 
@@ -189,7 +194,7 @@ def signature_of(thing: Any, *, skip_first: bool = False) -> str:
         return ""
     if skip_first:
         parameters = parameters[1:]
-    shown = str(signature.replace(parameters=[with_readable_default(p) for p in parameters], return_annotation=inspect.Signature.empty))
+    shown = str(inspect.Signature([with_readable_default(p) for p in parameters]))
     return re.sub(r"\s*\n\s*", " ", shown)
 
 

@@ -55,7 +55,7 @@ __all__ = [
 log = logging.getLogger("axonlike.net")
 
 ALL_CLIENTS_LIMIT_BYTES = 256 << 20
-_AT_ONCE = 256  # messages handed on between two looks whether the receiver is full
+_AT_ONCE = 256  # messages moved between two looks whether the other side is full
 _CACHED_BYTES = 1 << 20
 _LONG_S = 3600.0  # the sender is woken long before; a sleep needs some number
 _TLS_SHUTDOWN_S = 2.0
@@ -520,6 +520,7 @@ class Sender(Component):
         self._out: Callable[[bytes], None] | None = None
         self._paused = False
         self._subscribed = False
+        self._most = _AT_ONCE  # messages a turn: what is in a write when the connection breaks is lost
         self._watch: Timer | None = None
         self._handed_bytes = 0
         self._progress_s = 0.0
@@ -529,6 +530,7 @@ class Sender(Component):
         """A subscription feeds this inbox: limits in bytes and time hold, none in messages (called by SubscribeTo)."""
         inbox.configure(None, "block")
         self._subscribed = True
+        self._most = UNBOUNDED
         self._wake()
 
     # -- the body
@@ -544,10 +546,10 @@ class Sender(Component):
                     if out is None or self._paused:
                         while self._must_hold():
                             yield self.sleep(_LONG_S)
-                        self._send_all(inbox)
+                        self._send_up_to(self._most, inbox)
                         continue
-                    # What `_send_all` does, in line: a server of many clients spends its time here.
-                    messages = take(UNBOUNDED)
+                    # What `_send_up_to` does, in line: a server of many clients spends its time here.
+                    messages = take(self._most)
                     try:
                         block = encoder.block if messages == encoder.messages else encoder.encode(messages)
                     except Exception:
@@ -577,8 +579,8 @@ class Sender(Component):
             return self._wire is not None or self._holds
         return self._paused and not self._subscribed
 
-    def _send_all(self, inbox: Inbox) -> None:
-        messages = inbox.take_up_to(UNBOUNDED)
+    def _send_up_to(self, most: int, inbox: Inbox) -> None:
+        messages = inbox.take_up_to(most)
         if not messages:
             return
         if self._out is None:
@@ -741,7 +743,7 @@ class Sender(Component):
             return
         try:
             if self._out is not None:
-                self._send_all(inbox)
+                self._send_up_to(UNBOUNDED, inbox)
         finally:
             self._unwatch()
             drain_s = self.limits.drain_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 
 import pytest
@@ -11,9 +12,13 @@ from axonlike import Component, Pipeline, Scheduler, step
 from axonlike.components.net import SingleServer
 from axonlike.errors import ComponentError
 from axonlike.testing import Feeder, Probe, Stalled
-from tests.components.net.peers import connected, until
+from tests.components.net.peers import Peer, connected, until
 
 Net = Callable[..., None]
+
+
+def _serves(server: SingleServer, peer: Peer) -> bool:
+    return server.connected == peer.name
 
 
 def single(**options: object) -> SingleServer:
@@ -58,7 +63,7 @@ def test_a_reset_loses_the_unfinished_line_only_wherever_it_comes(net: Net, capl
             before = len(probe.messages)
             async with connected(server.port) as peer:
                 await peer.send(text[:count])
-                await until(lambda peer=peer: server.connected == peer.name)
+                await until(functools.partial(_serves, server, peer))
                 peer.reset()
             await until(lambda: server.connected is None)
             got = probe.messages[before:]

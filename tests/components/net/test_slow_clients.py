@@ -1,0 +1,247 @@
+"""A client that reads too slowly, or not at all, costs itself only: its neighbours get every line, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Generator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from axonlike import Component, Scheduler
+from axonlike.backplane import Backplane, SubscribeTo
+from axonlike.components.net import SimpleServer
+from axonlike.components.net.connection import ClientBuffers
+from tests.components.net.peers import Peer, connected, run_on, until
+
+Net = Callable[..., None]
+LINE_BYTES = 1000
+
+
+class Reader:
+    """A healthy client: counts lines and checks that they are numbered without a gap."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.count = 0
+        self.task = asyncio.create_task(self.read())
+
+    async def read(self) -> None:
+        while await self.peer.more():
+            *whole, self.peer.buffer = self.peer.buffer.split(b"\n")
+            if whole:
+                assert int(whole[0][:10]) == self.count
+                assert int(whole[-1][:10]) == self.count + len(whole) - 1
+                self.count += len(whole)
+
+
+def line(number: int) -> str:
+    return f"{number:010d}".ljust(LINE_BYTES - 1, ".")
+
+
+async def publish(plane: Backplane, readers: list[Reader], total: int, *, window: int = 1000) -> None:
+    """Publish numbered lines, never more than `window` ahead of the slowest healthy reader."""
+    for first in range(0, total, 100):
+        plane.publish_many([line(number) for number in range(first, first + 100)])
+        wanted = first - window
+        await until(lambda: all(reader.count > wanted for reader in readers))
+    await until(lambda: all(reader.count == total for reader in readers))
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+async def one_stalled(
+    s: Scheduler, server: SimpleServer, lines: int, *, healthy: int = 4, sample: Callable[[], None] = lambda: None
+) -> None:
+    plane = Backplane("Events")
+    s.activate(plane, server)
+    async with AsyncExitStack() as stack:
+        stalled = await stack.enter_async_context(connected(server.port, receive_buffer_bytes=4096))
+        peers = [await stack.enter_async_context(connected(server.port)) for _ in range(healthy)]
+        readers = [Reader(peer) for peer in peers]
+        await until(lambda: len(plane.subscribers) == healthy + 1)
+        sample()
+        await publish(plane, readers, lines)
+        sample()
+        await until(lambda: server.connection_statistics().open == healthy)
+        assert await stalled.is_cut()
+        server.stop()
+        for reader in readers:
+            await reader.task
+
+
+def test_a_stalled_subscriber_is_cut_at_the_limit_and_the_others_get_everything(
+    net: Net, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = SimpleServer(lambda: SubscribeTo("Events"), 0, announce=False, pending_limit_bytes=1 << 20)
+    net(lambda s: one_stalled(s, server, 16_000))
+    assert server.connection_statistics().cut == {"pending": 1}
+    text = next(record.getMessage() for record in caplog.records if "cut" in record.getMessage())
+    pending = int(text.split(": ")[-1].split()[0])
+    assert 1 << 20 < pending <= 2 << 20
+    assert "over the limit of 1048576" in text
+
+
+@pytest.mark.slow
+@pytest.mark.hang_guard(300)
+def test_a_stalled_subscriber_costs_at_most_32_megabytes_while_96_are_published() -> None:
+    server = SimpleServer(lambda: SubscribeTo("Events"), 0, announce=False)
+    seen: list[int] = []
+
+    def sample() -> None:
+        gc.collect()
+        seen.append(resident_bytes())
+
+    run_on("asyncio", lambda s: one_stalled(s, server, 96_000, sample=sample), guard_s=120)
+    assert server.connection_statistics().cut == {"pending": 1}
+    assert max(seen) - seen[0] <= 32 << 20
+
+
+def test_a_subscriber_that_takes_nothing_is_cut_after_the_time_out_not_before(
+    net: Net, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main(s: Scheduler) -> None:
+        plane = Backplane("Events")
+        server = SimpleServer(lambda: SubscribeTo("Events"), 0, announce=False, stall_timeout_s=0.3)
+        s.activate(plane, server)
+        async with connected(server.port, receive_buffer_bytes=4096) as peer:
+            await until(lambda: plane.subscribers)
+            sender: Any = server.children[0].children[0]  # type: ignore[attr-defined]
+            while not sender.pending_bytes:
+                plane.publish(line(0))
+                await asyncio.sleep(0)
+            began_s = s.time()
+            # No traffic is needed for it to be noticed.
+            await until(lambda: server.connection_statistics().cut)
+            assert s.time() - began_s >= 0.3
+            assert server.connection_statistics().cut == {"stalled": 1}
+            assert await peer.is_cut()
+
+    net(main)
+    assert "it has taken nothing for 0.3" in caplog.text
+
+
+@pytest.mark.parametrize("soft_limit_bytes", [64 << 10, 1 << 30])
+def test_a_slow_subscriber_is_cut_when_too_much_waits_for_too_long(net: Net, soft_limit_bytes: int) -> None:
+    """It takes a little all the time, so it is not stalled; with a higher soft limit it is left alone."""
+
+    async def main(s: Scheduler) -> None:
+        plane = Backplane("Events")
+        server = SimpleServer(
+            lambda: SubscribeTo("Events"), 0, announce=False, soft_limit_bytes=soft_limit_bytes, soft_limit_s=0.4,
+            stall_timeout_s=0.8,
+        )  # fmt: skip
+        s.activate(plane, server)
+        async with connected(server.port, receive_buffer_bytes=4096) as peer:
+            await until(lambda: plane.subscribers)
+            sender: Any = server.children[0].children[0]  # type: ignore[attr-defined]
+            while sender.pending_bytes < 4 << 20:
+                plane.publish_many([line(0)] * 10)
+                await asyncio.sleep(0)
+            began_s = s.time()
+            try:
+                while s.time() < began_s + 1.5 and not server.connection_statistics().cut:
+                    assert await peer.more(64 << 10)
+            except ConnectionResetError:
+                assert soft_limit_bytes == 64 << 10
+            if soft_limit_bytes == 64 << 10:
+                await until(lambda: server.connection_statistics().cut == {"slow": 1})
+                assert s.time() - began_s >= 0.3
+            else:
+                assert not server.connection_statistics().cut
+
+    net(main)
+
+
+def test_all_clients_of_a_scheduler_together_are_bounded(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        s.provide(ClientBuffers.KIND, "all", ClientBuffers(limit_bytes=4 << 20))
+        plane = Backplane("Events")
+        servers = [SimpleServer(lambda: SubscribeTo("Events"), 0, announce=False) for _ in range(2)]
+        s.activate(plane, *servers)
+        async with AsyncExitStack() as stack:
+            for server in servers * 2:
+                await stack.enter_async_context(connected(server.port, receive_buffer_bytes=4096))
+            await until(lambda: len(plane.subscribers) == 4)
+
+            def cut() -> int:
+                return sum(server.connection_statistics().cut.get("total", 0) for server in servers)
+
+            while not cut():
+                plane.publish_many([line(0)] * 10)
+                await asyncio.sleep(0)
+            senders: list[Any] = [connection.children[0] for server in servers for connection in server.children]  # type: ignore[attr-defined]
+            assert sum(sender.pending_bytes for sender in senders) <= 4 << 20
+            assert cut() == 1
+
+    net(main)
+
+
+class Flood(Component):
+    """An ordinary producer: it is held back."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def main(self) -> Generator[Any, Any, None]:
+        while True:
+            self.send(line(self.sent))
+            self.sent += 1
+            yield
+
+
+def test_an_ordinary_producer_is_held_back_and_its_stalled_client_cut(net: Net) -> None:
+    floods: list[Flood] = []
+
+    def factory() -> Flood:
+        floods.append(Flood())
+        return floods[-1]
+
+    async def main(s: Scheduler) -> None:
+        server = SimpleServer(factory, 0, announce=False, stall_timeout_s=0.3, drain_s=0.1)
+        s.activate(server)
+        async with connected(server.port, receive_buffer_bytes=4096) as peer:
+            await until(lambda: server.connection_statistics().cut)
+            assert server.connection_statistics().cut == {"stalled": 1}
+            held = floods[0].sent
+            assert await peer.is_cut()
+            assert held * LINE_BYTES < 16 << 20
+        await until(lambda: floods[0].ended)
+
+    net(main)
+
+
+def test_an_ordinary_producers_slow_client_gets_everything_at_its_own_speed(net: Net) -> None:
+    class Count(Flood):
+        def main(self) -> Generator[Any, Any, None]:
+            while self.sent < 12_000:
+                self.send(line(self.sent))
+                self.sent += 1
+                yield
+
+    async def main(s: Scheduler) -> None:
+        server = SimpleServer(
+            Count,
+            0,
+            announce=False,
+            pending_limit_bytes=1000,
+            soft_limit_bytes=10,
+            soft_limit_s=0.1,
+            stall_timeout_s=0.5,
+        )
+        s.activate(server)
+        async with connected(server.port, receive_buffer_bytes=4096) as peer:
+            numbers = []
+            while text := await peer.line():
+                numbers.append(int(text[:10]))
+                if not numbers[-1] % 100:
+                    await asyncio.sleep(0.001)
+            assert numbers == list(range(12_000))
+            assert not server.connection_statistics().cut
+
+    net(main)

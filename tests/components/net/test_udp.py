@@ -1,0 +1,118 @@
+"""UDP: what comes is handed on or counted, what cannot go is refused by name."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from axonlike import Pipeline, Scheduler
+from axonlike.components.net import CannotListen, Datagram, UDPReceiver, UDPReceiverStatistics, UDPSender
+from axonlike.errors import ComponentError, UsageError
+from axonlike.testing import Feeder, Probe, Stalled
+from tests.components.net.peers import free_port, until
+
+Net = Callable[..., None]
+
+
+def test_datagrams_arrive_with_their_senders_address(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        receiver, probe = UDPReceiver(0), Probe()
+        s.activate(Pipeline(receiver, probe))
+        payloads = [b"one", b"", b"\0" * 9000]
+        sender = UDPSender("127.0.0.1", receiver.port)
+        s.activate(Pipeline(Feeder(payloads), sender))
+        await until(lambda: len(probe.messages) == 3)
+        assert [datagram.payload for datagram in probe.messages] == payloads
+        assert {datagram.address[0] for datagram in probe.messages} == {"127.0.0.1"}
+        assert sender.sent == 3
+        assert receiver.datagram_statistics() == UDPReceiverStatistics(received=3)
+
+    net(main)
+
+
+def test_a_datagram_goes_to_its_own_address(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        receiver, probe = UDPReceiver(0), Probe()
+        s.activate(Pipeline(receiver, probe))
+        s.activate(
+            Pipeline(Feeder([Datagram(b"x", ("127.0.0.1", receiver.port))]), UDPSender("localhost", free_port()))
+        )
+        await until(lambda: probe.messages)
+
+    net(main)
+
+
+def test_other_senders_are_refused_and_counted(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        receiver, probe = UDPReceiver(0, accept_from="127.0.0.2"), Probe()
+        s.activate(Pipeline(receiver, probe))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wrong:
+            wrong.sendto(b"wrong", ("127.0.0.1", receiver.port))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as right:
+            right.bind(("127.0.0.2", 0))
+            right.sendto(b"right", ("127.0.0.1", receiver.port))
+        await until(lambda: probe.messages)
+        assert probe.messages[0].payload == b"right"
+        assert receiver.datagram_statistics().refused == 1
+
+    net(main)
+
+
+def test_what_a_full_receiver_misses_is_counted(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        receiver, stalled = UDPReceiver(0), Stalled(limit=5)
+        s.activate(Pipeline(receiver, stalled))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for number in range(50):
+                sock.sendto(b"%d" % number, ("127.0.0.1", receiver.port))
+        await until(lambda: receiver.datagram_statistics().received == 50)
+        assert receiver.datagram_statistics().dropped == 50 - stalled.inbox().offered
+
+    net(main)
+
+
+def test_what_the_systems_buffer_misses_is_counted() -> None:
+    async def main() -> None:
+        async with Scheduler(watchdog_s=None) as s:
+            receiver, probe = UDPReceiver(0, buffer_bytes=4096), Probe()
+            s.activate(Pipeline(receiver, probe))
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                for _ in range(1000):
+                    sock.sendto(b"x" * 500, ("127.0.0.1", receiver.port))
+                while True:  # the count comes along with the next datagram
+                    sock.sendto(b"last", ("127.0.0.1", receiver.port))
+                    await asyncio.sleep(0.001)
+                    statistics = receiver.datagram_statistics()
+                    lasts = sum(datagram.payload == b"last" for datagram in probe.messages)
+                    if statistics.dropped_by_system and lasts:
+                        break
+            assert statistics.dropped_by_system + statistics.received - lasts >= 1000
+            assert statistics.received < 1000
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("message", "text"), [(b"x" * 65_508, "65508 bytes is over the 65507"), ("text", "a datagram is bytes, not 'text'")]
+)
+def test_what_is_no_datagram_is_refused_by_name(message: Any, text: str) -> None:
+    with pytest.raises(ComponentError, match=text):
+        Scheduler().run(Pipeline(Feeder([message]), UDPSender("127.0.0.1", 9)))
+
+
+def test_a_port_in_use_is_an_error_at_the_start() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        with pytest.raises(ComponentError, match="cannot receive on 127") as raised:
+            Scheduler().run(UDPReceiver(other.getsockname()[1]))
+    assert isinstance(raised.value.cause, CannotListen)
+
+
+@pytest.mark.parametrize("make", [lambda: UDPReceiver(-1), lambda: UDPSender("h", 0)])
+def test_a_port_that_is_none_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(UsageError, match="a port is a number"):
+        make()

@@ -1,0 +1,93 @@
+"""The timer heap, beside a sorted list."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axonlike.timers import TimerQueue
+
+
+def test_timers_come_in_order_of_time_then_of_making() -> None:
+    queue, seen = TimerQueue(), []
+    for when_s, name in ((3.0, "c"), (1.0, "a"), (3.0, "d"), (2.0, "b")):
+        queue.add(when_s, seen.append, name)
+    queue.call_due(0.9)
+    assert seen == []
+    queue.call_due(3.0)
+    assert seen == ["a", "b", "c", "d"]
+
+
+def test_what_an_action_adds_for_now_is_called_now() -> None:
+    queue, seen = TimerQueue(), []
+    queue.add(1.0, lambda: queue.add(1.0, seen.append, "added"))
+    queue.call_due(1.0)
+    assert seen == ["added"]
+
+
+def test_an_action_may_cancel_hundreds_of_the_others() -> None:
+    queue, seen = TimerQueue(), []
+    timers = [queue.add(2.0 + number, seen.append, number) for number in range(500)]
+
+    def cancels() -> None:
+        for timer in timers[:400]:
+            timer.cancel()
+        queue.add(1.0, seen.append, "added")
+
+    queue.add(1.0, cancels)
+    queue.call_due(450.0)
+    assert seen == ["added", *range(400, 449)]
+    assert len(queue) == 51
+    queue.call_due(1000.0)
+    assert (len(seen), len(queue), queue.next_due_s()) == (101, 0, None)
+
+
+def test_an_action_that_raises_leaves_the_rest_due() -> None:
+    queue, seen = TimerQueue(), []
+    queue.add(1.0, [].pop)
+    queue.add(1.0, seen.append, "next")
+    with pytest.raises(IndexError):
+        queue.call_due(1.0)
+    queue.call_due(1.0)
+    assert (seen, len(queue)) == (["next"], 0)
+
+
+def test_a_cancelled_timer_is_never_called_and_does_not_count() -> None:
+    queue, seen = TimerQueue(), []
+    timer = queue.add(1.0, seen.append, "no")
+    queue.add(2.0, seen.append, "yes")
+    timer.cancel()
+    timer.cancel()
+    assert (len(queue), queue.next_due_s()) == (1, 2.0)
+    queue.call_due(5.0)
+    timer.cancel()
+    assert (seen, len(queue), queue.next_due_s()) == (["yes"], 0, None)
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    queue = TimerQueue()
+    for number in range(10_000):
+        queue.add(3600.0 + number, lambda: None).cancel()
+    assert len(queue._heap) < 200
+    assert len(queue) == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=200), st.lists(st.floats(0, 100), max_size=5))
+def test_what_is_due_is_what_a_sorted_list_says(timers: list[tuple[float, bool]], looks_s: list[float]) -> None:
+    queue, called = TimerQueue(), []
+    kept = []
+    for number, (when_s, cancelled) in enumerate(timers):
+        timer = queue.add(when_s, called.append, number)
+        if cancelled:
+            timer.cancel()
+        else:
+            kept.append((when_s, number))
+    expected = []
+    for now_s in sorted(looks_s):
+        queue.call_due(now_s)
+        expected = [number for when_s, number in sorted(kept) if when_s <= now_s]
+        assert called == expected
+        assert len(queue) == len(kept) - len(called)
+        rest = [when_s for when_s, number in kept if number not in called]
+        assert queue.next_due_s() == (min(rest) if rest else None)
