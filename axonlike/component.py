@@ -415,11 +415,18 @@ class Component(Part):
 
     def _kind_of(self, a: Component, a_box: str, b: Component, b_box: str, passthrough: str | None) -> Kind:
         if passthrough is None and a is not b:
-            if a is self and a_box not in a._outbox_specs_:
+            if a is self and a_box not in a._outbox_specs_ and b.is_within(self):
                 passthrough = "in"
-            elif b is self and b_box not in b._inbox_specs_:
+            elif b is self and b_box not in b._inbox_specs_ and a.is_within(self):
                 passthrough = "out"
         return Kind.PASS_IN if passthrough == "in" else Kind.PASS_OUT if passthrough == "out" else Kind.DELIVER
+
+    def is_within(self, other: Component) -> bool:
+        """Is `other` its parent, or its parent's, and so on?"""
+        above = self._parent
+        while above is not None and above is not other:
+            above = above._parent
+        return above is not None
 
     def _set_limit(self, new: Linkage, limit: int | Literal["unchanged"] | None, policy: Policy | None) -> None:
         owner, box = _linkage.final_inbox(new.sink, new.sink_box)

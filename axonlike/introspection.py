@@ -18,6 +18,7 @@ from axonlike.instruments import stack_of
 from axonlike.part import Part
 from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
+from axonlike.timers import Timer
 
 __all__ = [
     "BoxRate",
@@ -205,10 +206,11 @@ def _number(count: int, what: str) -> str:
 
 def _take(scheduler: Scheduler) -> GraphSnapshot:
     parts = tuple(_all_parts(scheduler))
+    due_s = scheduler._timers.due_times_s()
     return GraphSnapshot(
         time_s=scheduler.time(),
         state=scheduler.state,
-        parts=tuple(_part(part, scheduler) for part in parts),
+        parts=tuple(_part(part, scheduler, due_s) for part in parts),
         links=tuple(_links(parts)),
         held_by=scheduler.held_by,
         ready=len(scheduler.ready),
@@ -224,7 +226,7 @@ def _all_parts(scheduler: Scheduler) -> Iterator[Part]:
         work.extend(reversed(part._children))
 
 
-def _part(part: Part, scheduler: Scheduler) -> PartSnapshot:
+def _part(part: Part, scheduler: Scheduler, due_s: Mapping[Timer, float]) -> PartSnapshot:
     lost: dict[str, dict[str, int]] = {"unlinked": {}, "to_ended": {}}
     boxes: tuple[BoxStatistics, ...] = ()
     made_at = None
@@ -236,7 +238,7 @@ def _part(part: Part, scheduler: Scheduler) -> PartSnapshot:
         type=type(part).__name__,
         made_at=made_at,
         state=state.name,
-        why=_why(part, state, scheduler),
+        why=_why(part, state, scheduler, _Left(part, scheduler, due_s)),
         parent=part._parent.path if part._parent is not None else "",
         children=tuple(child.path for child in part._children),
         service=_serves(part),
@@ -255,15 +257,15 @@ def _serves(part: Part) -> bool:
     return False
 
 
-def _why(part: Part, state: State, scheduler: Scheduler) -> str:
+def _why(part: Part, state: State, scheduler: Scheduler, left: _Left) -> str:
     why: Any = part._why
     if state is State.WAITING:
         wait = part.waiting or why
         boxes = " or ".join(map(repr, wait.boxes)) or "any inbox"
         nobody = "" if part.has_producers() or wait.boxes == ("control",) else ", and nobody feeds it"
-        return f"waits for a message in {boxes}{_left(part, scheduler, ', {} s at most')}{nobody}"
+        return f"waits for a message in {boxes}{left.text(', {} s at most')}{nobody}"
     if state is State.SLEEPING:
-        return f"sleeps{_left(part, scheduler, ', {} s more')}"
+        return f"sleeps{left.text(', {} s more')}"
     if state is State.BLOCKED:
         return f"waits for room in {why.owner.path}.{why.name} ({why.depth} of {why.limit_or_none})"
     if state is State.FOREIGN:
@@ -281,13 +283,19 @@ def _why(part: Part, state: State, scheduler: Scheduler) -> str:
     if state is State.HOLLOW:
         return f"stands as long as its {_number(len(part._children), 'child')}".replace("childs", "children")
     if state is State.BACKING_OFF:
-        return f"failed; starts again{_left(part, scheduler, ' in {} s')}"
+        return f"failed; starts again{left.text(' in {} s')}"
     return str(state.value)
 
 
-def _left(part: Part, scheduler: Scheduler, text: str) -> str:
-    timer: Any = part._timer
-    return "" if timer is None else text.format(f"{max(0.0, timer.when_s - scheduler.time()):.3g}")
+class _Left:
+    """How long a part's timer still runs."""
+
+    def __init__(self, part: Part, scheduler: Scheduler, due_s: Mapping[Timer, float]) -> None:
+        when_s = due_s.get(part._timer) if part._timer is not None else None
+        self.seconds = None if when_s is None else max(0.0, when_s - scheduler.time())
+
+    def text(self, form: str) -> str:
+        return "" if self.seconds is None else form.format(f"{self.seconds:.3g}")
 
 
 def _links(parts: Iterable[Part]) -> Iterator[LinkSnapshot]:

@@ -833,7 +833,7 @@ class Scheduler:
 
     def _find_cycles(self, parts: Iterable[Part]) -> None:
         """Note the circles that newly linked parts are in."""
-        for members in strongly_connected(parts, Part.consumers):
+        for members in strongly_connected(parts, lambda part: part.consumers()):
             cycle = _Cycle(members)
             for member in members:
                 if member._group is not None:

@@ -62,6 +62,10 @@ class TimerQueue:
             self._cancelled -= 1
         return heap[0][0] if heap else None
 
+    def due_times_s(self) -> dict[Timer, float]:
+        """When each timer is due (timers do not keep it themselves: most are never asked)."""
+        return {timer: when_s for when_s, _, timer in self._heap}
+
     def call_due(self, now_s: float) -> None:
         """Call what is due at `now_s`, the earliest first."""
         heap = self._heap

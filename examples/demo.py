@@ -25,11 +25,18 @@ COLOURS = {"IMPORTANT": "33", "CRITICAL": "1;31", "device": "36", "client": "36"
 COLOURED = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
+def show(text):
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # nobody reads it any more (`| head`), but the clients are still there
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def say(subject, text=""):
     line = f"  {subject:<10}  {text}"
     if COLOURED and subject in COLOURS:
         line = f"\033[{COLOURS[subject]}m{line}\033[0m"
-    print(time.strftime("%H:%M:%S") + line, flush=True)
+    show(time.strftime("%H:%M:%S") + line)
 
 
 @step
@@ -83,11 +90,11 @@ class Demo(Component):
         self.servers = servers
 
     def main(self):
-        print("A simulated serial device sends events, and this server passes them on. Ctrl-C ends it.")
-        print("Type in other terminals, as many as you like:\n")
+        show("A simulated serial device sends events, and this server passes them on. Ctrl-C ends it.")
+        show("Type in other terminals, as many as you like:\n")
         for server, (_topic, what) in zip(self.servers, TOPICS):
-            print(f"    nc 127.0.0.1 {server.port:<8} {what}")
-        print(flush=True)
+            show(f"    nc 127.0.0.1 {server.port:<8} {what}")
+        show("")
 
         serial_lines = SerialLines("demo", demo_interval_s=self.options.every)
         Graphline(
@@ -164,7 +171,7 @@ def main():
         sys.exit(f"scripts/demo: port {port} cannot be used ({reason}); choose other ports: scripts/demo --port 1700")
     finally:
         if backplanes[0].published:
-            print(f"\nThat was the demo: {backplanes[0].published} events.", flush=True)
+            show(f"\nThat was the demo: {backplanes[0].published} events.")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ PUBLIC_MODULES = [
     "axonlike.driven",
     "axonlike.errors",
     "axonlike.handle",
+    "axonlike.introspection",
     "axonlike.messages",
     "axonlike.restarts",
     "axonlike.simulators",
@@ -173,6 +174,16 @@ def test_every_link_to_a_page_or_file_leads_somewhere() -> None:
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert dead == []
+
+
+def test_the_reading_order_names_files_and_functions_that_there_are() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\|[^|]*\|([^|]*`axonlike/[^|]*)\|([^|]*)\|$", text, re.MULTILINE)
+    assert len(rows) > 15
+    for files, what in rows:
+        sources = "".join((ROOT / path).read_text() for path in re.findall(r"`([\w/]+\.py)`", files))
+        for name in re.findall(r"`([\w.]+)(?:\(\))?`", what):
+            assert re.search(rf"\b{name.rpartition('.')[2]}\b", sources), f"{name} is not in {files.strip()}"
 
 
 # -- every public name

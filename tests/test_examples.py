@@ -405,6 +405,15 @@ def test_ctrl_c_ends_the_demo_tidily(start: Start) -> None:
     demo.line("That was the demo")
 
 
+def test_the_demo_goes_on_for_its_clients_when_nobody_reads_what_it_prints(start: Start) -> None:
+    demo = start("demo", "--port", 0, "--every", 0.1)
+    with Client(demo_port(demo)) as client:
+        demo.stop_reading()
+        client.lines(5)
+    assert demo.interrupt() == 130
+    assert is_quiet(demo.errors), demo.errors
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_the_demo_says_in_one_sentence_that_a_port_is_in_use(number: int, tmp_path: Path) -> None:
     for _try in range(10):  # a port beside it may be in use too, and be the one that is named
@@ -532,9 +541,10 @@ class Running:
         """Where the next server that it announces listens."""
         return int(self.line(r" listens on ").partition(" listens on ")[2].split()[0].rpartition(":")[2])
 
-    def wait(self) -> int:
-        """Its end, which comes by itself; returns its exit code."""
-        return self._process.wait(HANG_GUARD_S)
+    def stop_reading(self) -> None:
+        """What it prints from now on meets a closed pipe."""
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def type(self, *lines: str) -> None:
         assert self._process.stdin is not None

@@ -73,8 +73,7 @@ class Splitter(Component):
             if linkage.source_box == outbox:
                 self.remove_sink(*sink)
                 return
-        if not self._added:
-            super().consumer_ended(outbox)
+        super().consumer_ended(outbox)
 
     def main(self) -> Generator[Any, Any, None]:
         while True:

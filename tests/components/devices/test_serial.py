@@ -205,6 +205,7 @@ def test_it_goes_on_after_unplugging_and_plugging_in(device: SimulatedSerialDevi
             device.unplug()
             lost = bench.status.wait_for(SerialLost, times)
             assert lost.port == device.path
+            assert "unplugged" in lost.reason
             device.plug()
         assert bench.got.messages == ["1", "2", "3"]
     counted = port.port_statistics()

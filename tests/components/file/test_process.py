@@ -174,8 +174,9 @@ def stopped(process: Subprocess, *after: Any) -> list[Any]:
     return first.messages
 
 
-def test_shutdown_ends_the_whole_group() -> None:
-    lines = stopped(Subprocess(["sh", "-c", "sleep 1000 & echo $$ $!; wait"]))
+@pytest.mark.parametrize("trap", ["", "trap '' TERM; "])
+def test_shutdown_ends_the_whole_group(trap: str) -> None:
+    lines = stopped(Subprocess(["sh", "-c", f"{trap}sleep 1000 & echo $$ $!; wait"], grace_s=0.2))
     for pid in lines[0].split():
         wait_until_gone(int(pid))
 

@@ -341,7 +341,7 @@ def test_a_first_try_can_be_delayed(net: Net) -> None:
     net(main)
 
 
-def test_five_hundred_clients_are_all_back_after_a_restart_of_the_server(net: Net) -> None:
+def test_a_hundred_clients_are_all_back_after_a_restart_of_the_server(net: Net) -> None:
     count = 100
 
     async def main(s: Scheduler) -> None:

@@ -57,6 +57,17 @@ def test_it_waits_for_messages_and_descriptors_at_once_and_misses_none(pipe: tup
     assert b"".join(m for m in collect.messages if isinstance(m, bytes)) == b"x" * 500 + b"."
 
 
+def test_the_end_of_input_wakes_it(pipe: tuple[int, int]) -> None:
+    class Late(Component):
+        def main(self) -> Any:
+            self.send(1)
+            yield self.sleep(0.05)
+
+    collect = Collect()
+    Scheduler().run(Pipeline(Late(), Both(pipe[0]), collect))
+    assert collect.messages == [1]
+
+
 def test_messages_one_at_a_time_each_wake_it(pipe: tuple[int, int]) -> None:
     class Slow(Component):
         def main(self) -> Any:

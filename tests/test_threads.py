@@ -1,0 +1,383 @@
+"""Components in threads of their own: boxes, back-pressure both ways, ends, errors, and no lost wake-up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from axonlike import Component, Graphline, Pipeline, Scheduler, ThreadedComponent
+from axonlike.errors import BoxEmpty, ComponentError, Deadlock, Finished, UsageError
+from axonlike.testing import PAUSE, Feeder, Probe, Stalled, check_component, outputs, run_virtual
+from tests.kernel.scripts import run_script
+
+pytestmark = pytest.mark.hang_guard(60)
+
+
+class Upper(ThreadedComponent):
+    def main(self) -> None:
+        while True:
+            self.send(self.recv().upper())
+
+
+class Runs(ThreadedComponent):
+    """Runs a function as its main."""
+
+    Inboxes = {"tune": "another"}
+    Outboxes = {"other": "another"}
+
+    def __init__(self, body: Callable[[Any], Any], name: str = "Runs") -> None:
+        self.name = name
+        self.body = body
+        self.result: Any = None
+
+    def main(self) -> None:
+        self.result = self.body(self)
+
+
+def linked(source: Component, sink: Component, outbox: str = "outbox", inbox: str = "inbox") -> None:
+    source.link((source, outbox), (sink, inbox))
+
+
+def test_a_thread_takes_and_sends_in_order() -> None:
+    assert outputs(Upper(), ["a", PAUSE(0.01), "b", "c"]) == ["A", "B", "C"]
+
+
+def test_it_conforms() -> None:
+    check_component(Upper, messages=["a", "b", "c"])
+
+
+def test_a_chain_of_threads_with_small_boxes_loses_nothing() -> None:
+    probe = Probe()
+    run_virtual(Pipeline(Feeder(map(str, range(300))), Upper(), Upper(), Upper(), probe, limit=2))
+    assert probe.messages == [str(number) for number in range(300)]
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+def test_row_37_a_thread_that_floods_is_held_at_the_limit(limit: int) -> None:
+    sent: list[int] = []
+
+    def floods(part: Runs) -> None:
+        for number in range(100_000):
+            part.send(number)
+            sent.append(number)
+
+    thread, stalled = Runs(floods), Stalled(limit)
+    linked(thread, stalled)
+    run_virtual(thread, stalled, until_s=0.1)
+    assert len(sent) <= limit
+    assert stalled.statistics()[0].offered == limit
+
+
+def test_row_37_a_thread_that_floods_a_box_that_drops_is_bounded_too() -> None:
+    def floods(part: Runs) -> None:
+        for number in range(20_000):
+            part.send(number)
+
+    thread, stalled = Runs(floods), Stalled()
+    stalled.configure_inbox("inbox", limit=10, policy="drop_oldest")
+    linked(thread, stalled)
+    run_virtual(thread, stalled, until_s=30)
+    (box,) = stalled.statistics()
+    assert (box.offered, box.unread_at_end) == (20_000, 10)
+
+
+def test_a_thread_holds_its_own_senders_back() -> None:
+    entered = threading.Event()
+
+    def slow(part: Runs) -> list[int]:
+        entered.wait()
+        got = []
+        try:
+            while True:
+                got.append(part.recv())
+        except Finished:
+            return got
+
+    feeder, thread = Feeder(range(50)), Runs(slow)
+    thread.configure_inbox("inbox", limit=3)
+    linked(feeder, thread)
+
+    class Opens(Component):
+        sent = 0
+
+        def main(self) -> Any:
+            for _ in range(20):
+                yield
+            self.sent = feeder.sent
+            entered.set()
+
+    opens = Opens()
+    run_virtual(feeder, thread, opens)
+    assert opens.sent == 3
+    assert thread.result == list(range(50))
+
+
+def test_waiting_names_a_box_and_times_out() -> None:
+    def body(part: Runs) -> list[Any]:
+        seen: list[Any] = [part.wait("inbox", timeout=5), part.wait("tune", "inbox", timeout=100)]
+        seen.append(part.recv(seen[-1]))
+        with pytest.raises(BoxEmpty, match="nothing came into 'inbox' within 2 s"):
+            part.recv(timeout=2)
+        return seen
+
+    thread, tune, keeps = Runs(body), Feeder([PAUSE(50), "88.8", PAUSE(500)]), Feeder([PAUSE(500)], name="keeps")
+    linked(tune, thread, inbox="tune")
+    linked(keeps, thread)
+    run_virtual(thread, tune, keeps)
+    assert thread.result == [None, "tune", "88.8"]
+
+
+def test_a_threads_time_is_virtual_too() -> None:
+    def body(part: Runs) -> None:
+        assert part.scheduler is not None
+        for _ in range(3):
+            part.sleep(1000.0)
+            part.send(part.scheduler.time())
+
+    thread, probe = Runs(body), Probe()
+    assert run_virtual(Pipeline(thread, probe)) == pytest.approx(3000.0, abs=1.0)
+    assert probe.messages == pytest.approx([1000.0, 2000.0, 3000.0], abs=1.0)
+
+
+def test_the_loop_over_an_inbox_takes_what_lies_in_it() -> None:
+    def body(part: Runs) -> list[Any]:
+        rounds = []
+        try:
+            while True:
+                part.wait("inbox")
+                rounds.append(list(part.inbox()))
+        except Finished:
+            return [message for batch in rounds for message in batch]
+
+    thread = Runs(body)
+    run_virtual(Pipeline(Feeder(range(100)), thread))
+    assert thread.result == list(range(100))
+
+
+def test_several_outboxes_keep_their_order_each() -> None:
+    def body(part: Runs) -> None:
+        for number in range(200):
+            part.send(number, "other" if number % 3 else "outbox")
+
+    thread, first, second = Runs(body), Probe(), Probe()
+    linked(thread, first)
+    linked(thread, second, "other")
+    run_virtual(thread, first, second)
+    assert first.messages == [number for number in range(200) if not number % 3]
+    assert second.messages == [number for number in range(200) if number % 3]
+
+
+def test_row_35_a_thread_that_raises_fails_like_any_other_with_its_own_traceback() -> None:
+    def body(part: Runs) -> None:
+        part.recv()
+        raise ValueError("in the thread")
+
+    with pytest.raises(ComponentError) as caught:
+        run_virtual(Pipeline(Feeder(["x"]), Runs(body)), Feeder([PAUSE(50)]))
+    error = caught.value
+    assert (error.path, error.number, error.value) == ("Pipeline/Runs", 1, "x")
+    assert error.failed_at is not None
+    assert error.failed_at.source == 'raise ValueError("in the thread")'
+
+
+@pytest.mark.parametrize("policy", ["skip", "restart"])
+def test_error_policies_hold_for_threads(policy: Any) -> None:
+    def body(part: Runs) -> None:
+        while True:
+            part.send(10 // part.recv())
+
+    thread, probe = Runs(body), Probe()
+    thread.on_error = policy
+    run_virtual(Pipeline(Feeder([5, 0, 2]), thread, probe))
+    assert probe.messages == [2, 5]
+
+
+def test_everything_sent_before_the_end_arrives_before_the_end() -> None:
+    def body(part: Runs) -> None:
+        for number in range(999):
+            part.send(number)
+
+    probe = Probe()
+    run_virtual(Pipeline(Runs(body), probe))
+    assert probe.messages == list(range(999))
+    assert probe.ended_by == "finished"
+
+
+def test_a_thread_whose_receivers_have_all_ended_is_stopped() -> None:
+    class One(Component):
+        def main(self) -> Any:
+            yield self.wait("inbox")
+
+    def endless(part: Runs) -> None:
+        while True:
+            part.send("x")
+
+    run_virtual(Pipeline(Runs(endless), One(), limit=3))
+
+
+def test_methods_for_main_refuse_to_be_called_elsewhere() -> None:
+    thread = Upper()
+    for method in (thread.pause, thread.wait, lambda: thread.sleep(1), lambda: thread.call_scheduler(print)):
+        with pytest.raises(UsageError, match=r"is for main\(\), in the component's own thread"):
+            method()
+
+
+def test_call_scheduler_runs_in_the_schedulers_thread_and_brings_result_or_error_back() -> None:
+    def body(part: Runs) -> Any:
+        with pytest.raises(KeyError):
+            part.call_scheduler(lambda: {}["missing"])
+        return part.call_scheduler(threading.get_ident) == threading.get_ident()
+
+    thread = Runs(body)
+    run_virtual(thread)
+    assert thread.result is False
+
+
+def test_from_its_thread_it_can_activate_others_and_stop_itself() -> None:
+    probe = Probe()
+
+    def body(part: Runs) -> None:
+        Pipeline(Feeder([1, PAUSE(0.01), 2]), probe).activate()
+        part.add_child(Feeder([3], name="child"))
+        part.stop()
+        part.sleep(1000)
+
+    run_virtual(Runs(body), Feeder([PAUSE(5)]))
+    assert probe.messages == [1, 2]
+
+
+def test_a_circle_of_full_boxes_with_a_thread_in_it_is_named() -> None:
+    class Triples(Component):
+        def main(self) -> Any:
+            while True:
+                yield self.wait("inbox")
+                message = self.recv()
+                for _ in range(3):
+                    self.send(message)
+                    yield
+
+    def body(part: Runs) -> None:
+        while True:
+            message = part.recv()
+            for _ in range(3):
+                part.send(message)
+
+    graph = Graphline(FEED=Feeder([1, 2]), T=Runs(body), G=Triples(), links="FEED -> T; T -> G; G -> T")
+    for name in ("T", "G"):
+        graph.components[name].configure_inbox("inbox", limit=1)
+    with pytest.raises(Deadlock, match="circle of full boxes") as caught:
+        run_virtual(graph)
+    assert "T.inbox" in str(caught.value)
+    assert "G.inbox" in str(caught.value)
+
+
+def test_a_message_on_its_way_to_a_thread_is_not_the_end_of_the_run() -> None:
+    # A scheduler with nothing to do must not take a thread that has just been rung for as one that waits.
+    def body(part: Runs) -> None:
+        while True:
+            part.send(part.recv())
+
+    class PingPong(Component):
+        got = 0
+
+        def main(self) -> Any:
+            for number in range(2000):
+                self.send(number)
+                yield self.wait("inbox")
+                assert self.recv() == number
+                self.got += 1
+
+    ping, thread = PingPong(), Runs(body)
+    linked(ping, thread)
+    linked(thread, ping)
+    run_virtual(ping, thread)
+    assert ping.got == 2000
+
+
+def test_row_38_a_thread_that_cannot_be_started_is_an_error_and_the_rest_stops_in_order() -> None:
+    done = run_script(
+        """
+        import resource
+        class Deaf(ThreadedComponent):
+            def main(self):
+                self.recv()
+        say("ready")
+        threading.stack_size(1 << 30)
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (256 << 20), resource.RLIM_INFINITY))
+        try:
+            Scheduler(watchdog_s=None).run(Says("other", ""), Deaf())
+        except Exception as exc:
+            say(str(exc))
+        """
+    )
+    assert "cannot start its thread" in done.out, done.err
+    assert "component 'Deaf' failed" in done.out
+
+
+@pytest.mark.slow
+@pytest.mark.hang_guard(300)
+def test_row_11_a_million_sends_from_a_thread_lose_no_wake_up() -> None:
+    number = 1_000_000
+
+    class Counts(Component):
+        total = 0
+        expected = 0
+
+        def main(self) -> Any:
+            while True:
+                yield self.wait("inbox")
+                for message in self.inbox():
+                    assert message == self.expected
+                    self.expected += 1
+
+    def floods(part: Runs) -> None:
+        for message in range(number):
+            part.send(message)
+
+    counts = Counts()
+    Scheduler(watchdog_s=None).run(Pipeline(Runs(floods), counts))
+    assert counts.expected == number
+
+
+@pytest.mark.slow
+@pytest.mark.hang_guard(300)
+def test_row_11_one_message_at_a_time_through_two_threads_loses_no_wake_up() -> None:
+    def body(part: Runs) -> None:
+        while True:
+            part.send(part.recv())
+
+    class PingPong(Component):
+        got = 0
+
+        def main(self) -> Any:
+            for number in range(20_000):
+                self.send(number)
+                yield self.wait("inbox")
+                assert self.recv() == number
+                self.got += 1
+
+    ping, first, second = PingPong(), Runs(body, "first"), Runs(body, "second")
+    linked(ping, first)
+    linked(first, second)
+    linked(second, ping)
+    Scheduler(watchdog_s=None).run(ping, first, second)
+    assert ping.got == 20_000
+
+
+def test_sleep_of_nothing_and_stop_while_it_computes() -> None:
+    def body(part: Runs) -> int:
+        part.sleep(0)
+        rounds = 0
+        while not part.stopping:
+            time.monotonic()
+            rounds += 1
+        return rounds
+
+    thread = Runs(body)
+    run_virtual(thread, until_s=0.02)
+    assert thread.result > 0
