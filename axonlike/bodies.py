@@ -132,7 +132,13 @@ class AsyncBody:
         if getattr(trap, "_asyncio_future_blocking", None):
             trap._asyncio_future_blocking = False
             self.awaited = trap
+            # Cancelled in the step that has just ended: it must not wait for this first.
+            if self.cancel_pending is not None and trap.cancel(*self.cancel_pending.args):
+                self.cancel_pending = None
             return Foreign(trap)
+        if self.cancel_pending is not None:
+            exc, self.cancel_pending = self.cancel_pending, None
+            return self.throw(exc)
         return trap
 
     def _over(self) -> None:

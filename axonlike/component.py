@@ -25,6 +25,7 @@ from axonlike.defaults import default_scheduler
 from axonlike.errors import BadYield, BoxEmpty, ComponentError, Site, UsageError, WiringError
 from axonlike.linkage import Box, Kind, Linkage, Wires, merge_boxes, no_such_box
 from axonlike.messages import Crashed, ProducerFinished, Shutdown
+from axonlike.names import Names
 from axonlike.part import NO_FEED, Part, SeveralFeeds
 from axonlike.restarts import RestartLimit
 from axonlike.scheduler import Scheduler
@@ -65,7 +66,6 @@ class Component(Part):
         "_inbox_specs_",
         "_made_code",
         "_made_line",
-        "_next_number",
         "_outbox_specs_",
         "_restarts",
         "_sinks",
@@ -87,8 +87,7 @@ class Component(Part):
     _takes_control: ClassVar[bool] = False
     _compose: ClassVar[Callable[[Any, Any], Component]]  # a | b; the chassis sets it
 
-    _child_names: dict[str, Part]
-    _next_number: int
+    _child_names: Names | None
     _wires: Wires | None
     _sinks: dict[tuple[str, str], Sink] | None
     _inbox_specs_: Mapping[str, Box]
@@ -121,8 +120,7 @@ class Component(Part):
         self._counts = True
         self._group = None
         self._joined_by = None
-        self._child_names = {}
-        self._next_number = 2
+        self._child_names = None
         self._wires = None
         self._sinks = None
         self._inbox_specs_ = cls._class_inboxes
@@ -325,28 +323,18 @@ class Component(Part):
             if component is self:
                 raise WiringError(f"{self.path} cannot be a part of itself")
             if component not in self._children:
-                component.name = self._free_child_name(component.name)
+                if self._child_names is None:
+                    self._child_names = Names()
+                component.name = self._child_names.take(component.name)
                 component._parent = self
                 self._children[component] = None
-                self._child_names[component.name] = component
         if self._scheduler is not None and self in self._scheduler.parts:
             self._scheduler.activate(*components)
 
-    def _free_child_name(self, name: str) -> str:
-        if name not in self._child_names:
-            return name
-        # Counted upwards and never used again, so that a server finds the name of its millionth connection at once.
-        while (numbered := f"{name}-{self._next_number}") in self._child_names:
-            self._next_number += 1
-        self._next_number += 1
-        return numbered
-
     def forget_child(self, child: Part) -> None:
+        if child in self._children and self._child_names is not None:
+            self._child_names.free(child.name)
         super().forget_child(child)
-        if self._child_names.get(child.name) is child:
-            del self._child_names[child.name]
-            if not self._child_names:
-                self._next_number = 2
 
     def activate(self, scheduler: Scheduler | None = None) -> Self:
         """Have it run in `scheduler` (this run's, or this thread's default one). Returns itself."""

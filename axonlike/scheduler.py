@@ -47,6 +47,7 @@ from axonlike.errors import (
 )
 from axonlike.here import forget_default, running_in_this_thread
 from axonlike.instruments import Watchdog
+from axonlike.names import Names
 from axonlike.part import NO_FEED, Part, SeveralFeeds
 from axonlike.shutdown import REACTION, Ending, Reaction, State, strongly_connected
 from axonlike.signals import Signals
@@ -178,6 +179,7 @@ class Scheduler:
         self.state = "new"  # new, running, stopping, ended
         self._pending: dict[Part, None] = {}
         self._names: dict[str, dict[str, Part]] = {}
+        self._root_names = Names()
         self._busy = 0
         self._outside: dict[object, tuple[str, Callable[[], bool]]] = {}
         self._errors: list[BaseException] = []
@@ -253,6 +255,9 @@ class Scheduler:
             new[part] = None
         if self.state == "ended":
             raise UsageError("this scheduler's run has ended: use a new one")
+        for part in new:
+            if part._parent is None:
+                part.name = self._root_names.take(part.name)
         if self.running:
             self._admit(new)
         else:
@@ -621,6 +626,8 @@ class Scheduler:
             parent.forget_child(part)
             parent.child_ended(part)
             self.hollow_part_may_end(parent)
+        else:
+            self._root_names.free(part.name)
         if not self.parts:
             self._finish()
         elif self._busy <= 0 and self.state == "running":

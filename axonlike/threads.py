@@ -15,6 +15,7 @@ What must run in the scheduler's thread (letting senders in, arming a timer, lin
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -297,6 +298,9 @@ class _Thread:
 
     def _run(self) -> None:
         self.ident = threading.get_ident()
+        # If main() is abandoned in input(), Python ends while this thread holds standard input's lock, and aborts when
+        # it closes that. It does not close what is still referred to, and the frame of an abandoned thread stays.
+        standard_input = sys.stdin  # noqa: F841
         failure: BaseException | None = None
         try:
             with running_in_this_thread(self.scheduler):

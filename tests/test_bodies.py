@@ -24,7 +24,8 @@ class Body(Component):
         try:
             await self.body(self)
         except asyncio.CancelledError as exc:
-            self.log.append(("cancelled", *exc.args))
+            self.log.append("cancelled")
+            self.reason = exc.args
             await asyncio.sleep(1.0)
             await self.sleep(1.0)
             self.log.append("cleaned up")
@@ -50,7 +51,7 @@ async def sends(part: Component) -> None:
 
 async def computes(part: Component) -> None:
     while True:
-        await part.sleep(0)
+        await part.sleep(0.001)
 
 
 async def joins(part: Component) -> None:
@@ -65,7 +66,7 @@ def test_shutdown_cancels_it_wherever_it_stands_and_lets_it_clean_up(body: Any) 
     part.link((part, "outbox"), (stalled, "inbox"))
     keeps.link((keeps, "outbox"), (part, "inbox"))
     assert run_virtual(part, stalled, keeps, until_s=5.0) == 7.0
-    assert part.log == [("cancelled", "Shutdown"), "cleaned up"]
+    assert part.log == ["cancelled", "cleaned up"]
 
 
 def test_the_task_can_be_cancelled_from_outside_like_any_task() -> None:
@@ -88,7 +89,8 @@ def test_the_task_can_be_cancelled_from_outside_like_any_task() -> None:
     with pytest.raises(ComponentError) as caught:
         run_virtual(Pipeline(keeps, part), Cancels())
     assert isinstance(caught.value.cause, asyncio.CancelledError)
-    assert part.log == [("cancelled", "by hand"), "cleaned up"]
+    assert part.log == ["cancelled", "cleaned up"]
+    assert part.reason == ("by hand",)
 
 
 def test_cancelling_and_uncancel_count() -> None:
@@ -108,6 +110,42 @@ def test_cancelling_and_uncancel_count() -> None:
     part = Body(body)
     assert run_virtual(part) == 1.0
     assert part.log == ["went on"]
+
+
+@pytest.mark.parametrize("what", ["asyncio", "ours", "message", "send"])
+def test_cancelled_in_its_own_step_it_does_not_begin_to_wait(what: str) -> None:
+    async def body(part: Body) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel("now")
+        try:
+            if what == "asyncio":
+                await asyncio.sleep(100)
+            elif what == "ours":
+                await part.sleep(100)
+            elif what == "message":
+                await part.wait("inbox")
+            else:
+                for _ in range(3):
+                    await part.send("x")
+        except asyncio.CancelledError as exc:
+            part.log.append(exc.args)
+            task.uncancel()
+
+    part, stalled, keeps = Body(body), Stalled(limit=1), Feeder([PAUSE(50)])
+    part.link((part, "outbox"), (stalled, "inbox"))
+    keeps.link((keeps, "outbox"), (part, "inbox"))
+    ended_s: list[float] = []
+
+    class Looks(Component):
+        def main(self) -> Any:
+            yield self.join(part)
+            assert self.scheduler is not None
+            ended_s.append(self.scheduler.time())
+
+    run_virtual(part, keeps, Looks(), stalled, until_s=60)
+    assert part.log == [("now",)]
+    assert ended_s == [0.0]
 
 
 def test_the_task_shows_name_coroutine_and_stack() -> None:

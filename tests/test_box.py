@@ -177,11 +177,7 @@ def test_alternating_between_two_boxes_thousands_of_times_in_one_step_works() ->
                 self.inbox(box).put_many(range(900))
             yield
             while self.data_ready("left"):
-                for left in self.inbox("left"):
-                    break
-                for right in self.inbox("right"):
-                    break
-                seen.append((left, right))
+                seen.append((next(iter(self.inbox("left"))), next(iter(self.inbox("right")))))
             yield
 
     part = Zips()

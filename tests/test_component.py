@@ -48,7 +48,7 @@ def test_a_subclass_that_calls_super_init_is_fine_too() -> None:
 
 def test_recv_on_an_empty_box_tells_what_to_do() -> None:
     for part in (Named(), ThreadedComponent()):
-        with pytest.raises(BoxEmpty, match=r"recv\('inbox'\) on an empty box; look with data_ready\('inbox'\) or `yield"):
+        with pytest.raises(BoxEmpty, match=r"on an empty box; look with data_ready\('inbox'\) or `yield self.wait"):
             part.recv()
 
 

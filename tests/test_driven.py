@@ -27,7 +27,7 @@ class Clockwork(Driven):
 
     def _again(self) -> None:
         assert self.scheduler is not None
-        self._timer = self.scheduler.call_at(self.scheduler.time() + 1.0, self._tick)
+        self._alarm = self.scheduler.call_at(self.scheduler.time() + 1.0, self._tick)
 
     def _tick(self) -> None:
         if self.delivered == self.number:
@@ -42,7 +42,7 @@ class Clockwork(Driven):
 
     def stopped(self) -> None:
         self.log.append("stopped")
-        self._timer.cancel()
+        self._alarm.cancel()
 
 
 def test_it_delivers_ends_and_lets_go() -> None:
@@ -117,7 +117,7 @@ def test_fail_is_an_error_of_the_component() -> None:
 def test_what_begin_raises_is_an_error_of_the_component() -> None:
     class Refuses(Clockwork):
         def begin(self) -> None:
-            self._timer = None  # type: ignore[assignment]
+            self._alarm = None  # type: ignore[assignment]
             raise OSError("no such device")
 
     with pytest.raises(ComponentError, match="OSError: no such device"):

@@ -168,7 +168,7 @@ def test_a_snapshot_is_frozen_and_does_not_change_while_the_system_goes_on() -> 
 
 
 def test_rates_are_messages_a_second_between_two_snapshots() -> None:
-    looks = Looks(1.0, 3.0)
+    looks = Looks(1.1, 3.1)
     source = Feeder([item for n in range(100) for item in (n, PAUSE(0.125))])
     slow = Probe(seconds_each=1.0)
     slow.configure_inbox(limit=2, policy="drop_oldest")

@@ -31,7 +31,7 @@ def linked(source: Component, sink: Component, outbox: str = "outbox", inbox: st
 @pytest.mark.parametrize(
     ("outbox", "inbox", "text"),
     [
-        ("outbx", "inbox", r"Relay has no outbox 'outbx'; did you mean 'outbox'\? \(there are: outbox, signal, spectrum\)"),
+        ("outbx", "inbox", r"no outbox 'outbx'; did you mean 'outbox'\? \(there are: outbox, signal, spectrum\)"),
         ("outbox", "tunes", r"Relay has no inbox 'tunes'; did you mean 'tune'\? \(there are: control, inbox, tune\)"),
         ("outbox", "zzz", r"Relay has no inbox 'zzz' \(there are"),
         ("inbox", "inbox", r"Relay has no outbox 'inbox'"),
@@ -47,7 +47,7 @@ def test_row_13_an_unknown_box_is_refused_at_wiring_with_those_there_are(outbox:
 def test_row_13_a_second_link_from_an_outbox_is_refused_and_names_both() -> None:
     a, b, c = Feeder([], name="a"), Probe(name="b"), Probe(name="c")
     linked(a, b)
-    with pytest.raises(WiringError, match=r"a\.outbox already feeds b\.inbox, so it cannot feed c\.inbox too: .*Splitter"):
+    with pytest.raises(WiringError, match=r"a\.outbox already feeds b\.inbox, .* cannot feed c\.inbox too: .*Splitter"):
         linked(a, c)
 
 

@@ -39,7 +39,8 @@ def test_strongly_connected_is_who_reaches_each_other(graph: tuple[int, set[tupl
         for a in range(size):
             for b in range(size):
                 reach[a][b] = reach[a][b] or (reach[a][middle] and reach[middle][b])
-    expected = {frozenset({a} | {b for b in range(size) if reach[a][b] and reach[b][a]}) for a in range(size) if reach[a][a]}
+    nodes = range(size)
+    expected = {frozenset({a} | {b for b in nodes if reach[a][b] and reach[b][a]}) for a in nodes if reach[a][a]}
     found = strongly_connected(range(size), lambda node: [b for a, b in edges if a == node])
     assert {frozenset(group) for group in found} == expected
     assert len(found) == len(expected)

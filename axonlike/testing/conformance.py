@@ -31,6 +31,7 @@ from axonlike.testing.virtual import VirtualLoop
 __all__ = ["NotConforming", "check_component"]
 
 _FOR_EVER_S = 1e7
+_BUSY_S = 0.2  # what polls and never rests is stopped all the same
 
 
 class NotConforming(AssertionError):
@@ -232,7 +233,7 @@ class _Scenario:
         clock, loops = Virtual(), []
 
         def factory() -> VirtualLoop:
-            loop = VirtualLoop(clock)
+            loop = VirtualLoop(clock, busy_s=_BUSY_S)
             loop.call_at(stop_after_s, self._stop)
             loops.append(loop)
             return loop

@@ -15,6 +15,7 @@ It is asyncio's selector loop on purpose, never uvloop: a test must not depend o
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import time
 from collections.abc import Callable, Iterable
@@ -33,6 +34,8 @@ from axonlike.threads import ThreadedComponent
 
 __all__ = ["VirtualLoop", "outputs", "run_virtual"]
 
+BUSY_S = 5.0
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -43,11 +46,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     clock: shared with the test, so that it can read the time; a new one starts at 0. `jumps` counts how often the clock
     was moved on, `left_over` names the asyncio tasks that were not done when the first `run_until_complete` returned.
 
+    A graph that never rests (`while True: yield`) would make time stand still. So after `busy_s` real seconds at one
+    instant the clock jumps to the next timer all the same.
+
     Raises RuntimeError out of the run when nothing can ever happen again: no timer, no thread, no socket.
     """
 
-    def __init__(self, clock: Virtual | None = None) -> None:
+    def __init__(self, clock: Virtual | None = None, *, busy_s: float = BUSY_S) -> None:
         self.clock = clock or Virtual()
+        self.busy_s = busy_s
         self.jumps = 0
         self.left_over: list[str] | None = None
         self._calls_in_executors = 0
@@ -55,6 +62,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.clock.time()
+
+    @property
+    def _clock_resolution(self) -> float:
+        # asyncio calls what is due before time() + this. It has to be more than the spacing of floats, which grows
+        # with time: otherwise a timer that is due exactly now, after a year, would never be.
+        return max(1e-9, 2 * math.ulp(self.clock.time()))
+
+    @_clock_resolution.setter
+    def _clock_resolution(self, _seconds: float) -> None:
+        """asyncio sets that of the machine's clock."""
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
@@ -103,8 +120,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _jump(self) -> None:
         """Move the clock to the next timer (asyncio has just taken cancelled ones off the heap's top)."""
-        scheduled = self._scheduled  # type: ignore[attr-defined]
-        when_s = scheduled[0].when()
+        self._jump_to(self._scheduled[0].when())  # type: ignore[attr-defined]
+
+    def _jump_past_the_busy(self) -> None:
+        """Move the clock to the first timer that is not due already, if there is one."""
+        scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+        now_s = self.clock.time()
+        later_s = [timer.when() for timer in scheduled if timer.when() > now_s and not timer.cancelled()]
+        if later_s:
+            self._jump_to(min(later_s))
+
+    def _jump_to(self, when_s: float) -> None:
         if when_s > self.clock.time():
             self.clock.advance_to(when_s)
             self.jumps += 1
@@ -116,9 +142,12 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-t
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
         self._loop = loop
+        self._instant_s = -1.0
+        self._busy_since_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
+            self._look_for_busyness()
             return super().select(0)
         # Asked before looking: a thread posts to the loop first and rests then, so what it posted is seen by the look.
         under_way = self._loop.under_way()
@@ -138,6 +167,14 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-t
         passed_s = time.monotonic() - began_s
         self._loop.clock.advance(passed_s if timeout is None else min(passed_s, timeout))
         return events
+
+
+    def _look_for_busyness(self) -> None:
+        loop, real_s = self._loop, time.monotonic()
+        if loop.clock.time() != self._instant_s:
+            self._instant_s, self._busy_since_s = loop.clock.time(), real_s
+        elif real_s - self._busy_since_s > loop.busy_s:
+            loop._jump_past_the_busy()
 
 
 def _finalises_a_generator(task: asyncio.Task[Any]) -> bool:
@@ -162,31 +199,36 @@ def run_virtual(
     until_s: float | None = None,
     clock: Virtual | None = None,
     stop_deadline_s: float = 5.0,
+    busy_s: float = BUSY_S,
     shuffle: str | None = None,
 ) -> float:
     """Run these parts in virtual time, in a scheduler of their own; returns how many virtual seconds it took.
 
     until_s: after so many virtual seconds what still runs is stopped in order. Raises what `axonlike.run` raises. Parts
-    that were activated in this thread's default scheduler are not part of it.
+    that were activated in this thread's default scheduler are not part of it. busy_s: see VirtualLoop.
     """
     clock = clock or Virtual()
     began_s = clock.time()
     scheduler = Scheduler(
-        loop_factory=virtual_loops(clock, stop_after_s=until_s), watchdog_s=None, stop_deadline_s=stop_deadline_s,
+        loop_factory=virtual_loops(clock, stop_after_s=until_s, busy_s=busy_s),
+        watchdog_s=None,
+        stop_deadline_s=stop_deadline_s,
         shuffle=shuffle,
-    )  # fmt: skip
+    )
     scheduler.run(*parts)
     return clock.time() - began_s
 
 
-def virtual_loops(clock: Virtual, *, stop_after_s: float | None = None) -> Callable[[], VirtualLoop]:
+def virtual_loops(
+    clock: Virtual, *, stop_after_s: float | None = None, busy_s: float = BUSY_S
+) -> Callable[[], VirtualLoop]:
     """A loop_factory that runs on `clock`, and stops the scheduler after so many seconds.
 
     The stop is the loop's timer, not the scheduler's: a scheduler with a timer never finds that nothing can happen.
     """
 
     def factory() -> VirtualLoop:
-        loop = VirtualLoop(clock)
+        loop = VirtualLoop(clock, busy_s=busy_s)
         if stop_after_s is not None:
             loop.call_at(clock.time() + stop_after_s, _stop_the_run, f"{stop_after_s:g} s are over")
         return loop

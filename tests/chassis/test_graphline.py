@@ -117,7 +117,7 @@ def test_shutdown_goes_to_all_and_out_again() -> None:
 
 
 def test_one_whose_control_is_linked_hears_from_its_own_producer_only() -> None:
-    a, b = Says("nothing"), ControlProbe()
+    a, b = Feeder([PAUSE(5)], name="a"), ControlProbe()
     inner = Graphline(a=a, b=b, linkages={("a", "signal"): ("b", "control")})
     run_virtual(Graphline(s=Says(Shutdown("from outside")), g=inner, linkages={("s", "signal"): ("g", "control")}))
     assert [getattr(message, "reason", message) for message in b.got] == ["Graphline/g/a"]

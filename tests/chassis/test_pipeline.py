@@ -314,7 +314,7 @@ def test_a_stopped_pipeline_closes_what_started_last_first() -> None:
                 order.append(self.name)
 
     pipeline = Pipeline(Closes("a"), Pipeline(Closes("b"), Closes("c")), Closes("d"))
-    run_virtual(pipeline, Stalled(), StopAfter(pipeline, 1.0), until_s=2.0)
+    run_virtual(pipeline, Stalled(), StopAfter(pipeline, 1.0), until_s=2.0, shuffle="")
     assert order == ["d", "c", "b", "a"]
 
 

@@ -415,9 +415,9 @@ def test_rule_16_a_yield_in_finally_is_a_named_error_and_the_others_are_closed_a
     first, part, last = Closes(nothing), Closes(stubborn), Closes(nothing)
     with pytest.raises(ComponentError) as caught:
         run_virtual(first, part, last, until_s=2.0)
-    assert caught.value.path == "Closes"
+    assert caught.value.path == "Closes-2"
     assert isinstance(caught.value.cause, BadYield)
-    assert "Closes yields at test_semantics_ends.py:" in str(caught.value)
+    assert "Closes-2 yields at test_semantics_ends.py:" in str(caught.value)
     assert first.log == part.log == last.log == ["finally"]
 
 

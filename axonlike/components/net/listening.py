@@ -147,6 +147,10 @@ class Listener(Driven):
             sock.close()
         self._sockets.clear()
 
+    def stop_children(self, reason: str) -> None:
+        self.stopped()  # at once: whoever were let in between now and its own last step would never be stopped
+        super().stop_children(reason)
+
     def close_body(self) -> bool:
         self.stopped()
         return not self._children

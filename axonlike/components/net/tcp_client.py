@@ -324,6 +324,10 @@ class TCPClient(Driven):
             self._task = None
         self._lookup = None
 
+    def stop_children(self, reason: str) -> None:
+        self.stopped()  # at once: a connection that came up now would have no sender to close it
+        super().stop_children(reason)
+
     def close_body(self) -> bool:
         self.stopped()
         return not self._children

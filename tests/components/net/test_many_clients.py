@@ -266,6 +266,23 @@ def test_a_connection_that_failed_before_it_was_accepted_is_passed_over(net: Net
     net(main)
 
 
+def test_nobody_slips_in_while_the_server_stops(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server = SimpleServer(Echo, 0, announce=False)
+        s.activate(server, SimpleServer(Echo, 0, announce=False))
+        async with AsyncExitStack() as stack:
+            for _ in range(200):
+                await stack.enter_async_context(connected(server.port))
+            await until(lambda: server.connection_statistics().open > 100)
+            for _ in range(300):
+                await stack.enter_async_context(connected(server.port))
+            server.stop()
+            await until(lambda: server.ended)
+            assert server.connection_statistics().open == 0
+
+    net(main)
+
+
 def test_connections_that_are_reset_before_they_are_accepted_leave_nothing(net: Net) -> None:
     async def main(s: Scheduler) -> None:
         server = SimpleServer(Echo, 0, announce=False)
