@@ -834,6 +834,8 @@ def _relink(linkage: Linkage) -> None:
     else:
         senders = list(_linkage.leaf_outboxes(linkage.source, linkage.source_box))
     for sender, outbox in senders:
+        if sender.ended:
+            continue  # its links remain, but it is nobody's producer any more
         sender.resolve_outbox(outbox)
         scheduler = sender._scheduler
         if scheduler is not None and sender in scheduler.parts:

@@ -108,17 +108,29 @@ class _Cycle:
     def is_over(self) -> bool:
         """True when nothing can come from outside and every member waits on empty boxes, without a timer."""
         for member in self.members:
-            if member._state is not _WAITING or member._timer is not None:
+            if not _is_quiet(member):
                 return False
             for inbox in member._data:
-                if inbox.depth:
-                    return False
                 for feeder in inbox.feeders or ():
                     # A chassis through which the circle passes sends nothing by itself while its children live.
                     hollow = isinstance(feeder, Part) and feeder._state is State.HOLLOW and feeder._children
                     if feeder not in self.members and not hollow:
                         return False
         return True
+
+
+def _is_quiet(part: Part) -> bool:
+    """Does it wait on empty boxes, without a timer, and does all that it is made of? Its end would wake its parent."""
+    work = [part]
+    while work:
+        part = work.pop()
+        if part._state is _WAITING:
+            if part._timer is not None or any(inbox.depth for inbox in part._data):
+                return False
+        elif part._state is not State.HOLLOW:
+            return False
+        work.extend(part._children)
+    return True
 
 
 class _Shuffled(deque[Turn]):
@@ -141,6 +153,12 @@ def _new_loop() -> asyncio.AbstractEventLoop:
         import uvloop
     except ImportError:
         return asyncio.new_event_loop()
+    # libuv aborts the process when it closes a descriptor of its own below 3, as it gets where those were closed.
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     return uvloop.new_event_loop()
 
 

@@ -223,7 +223,7 @@ def test_it_awaits_what_asyncio_has(how: str) -> None:
             loop.call_later(3, queue.put_nowait, 1)
             assert await queue.get() == 1
         elif how == "gather":
-            assert await asyncio.gather(asyncio.sleep(1, "a"), asyncio.sleep(3, "b")) == ["a", "b"]
+            assert [*await asyncio.gather(asyncio.sleep(1, "a"), asyncio.sleep(3, "b"))] == ["a", "b"]
         elif how == "shield":
             await asyncio.shield(asyncio.sleep(3))
         elif how == "condition":

@@ -88,7 +88,7 @@ def test_pipes_make_one_flat_pipeline() -> None:
 
 def test_pipes_take_components_only() -> None:
     with pytest.raises(TypeError):
-        Named() | "text"  # type: ignore[operator]
+        Named() | "text"
 
 
 @pytest.mark.parametrize("part", [Component, "x", 3, None])

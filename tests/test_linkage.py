@@ -95,7 +95,7 @@ def test_types_of_boxes_are_checked_at_wiring() -> None:
 
 def test_boxes_add_to_what_the_bases_declare() -> None:
     class Base(Component):
-        Inboxes = {"one": "first"}
+        Inboxes: Any = {"one": "first"}
 
     class Sub(Base):
         Inboxes = ["two"]

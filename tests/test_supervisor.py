@@ -13,7 +13,7 @@ from axonlike.backplane import Backplane, PublishTo, SubscribeTo
 from axonlike.errors import ComponentError, WiringError
 from axonlike.supervisor import TooManyRestarts
 from axonlike.testing import PAUSE, Feeder, Probe, run_virtual
-from tests.chassis.doubles import ControlProbe, Numbered, StopAfter, Take
+from tests.chassis.doubles import ControlProbe, EndOf, Numbered, StopAfter, Take
 
 STEADY: Any = {"intensity": 10**6, "backoff": (1.0, 1.0)}
 
@@ -231,7 +231,8 @@ def test_the_parts_of_a_failed_pipeline_that_wait_for_nothing_are_stopped_too() 
 def test_end_of_input_is_the_end_also_for_a_permanent_component() -> None:
     probe, control = Probe(forward=True), ControlProbe()
     supervisor = Supervisor(lambda: Numbered("n"))
-    run_virtual(Pipeline(Feeder([1, 2]), supervisor, probe, control))
+    run_virtual(Pipeline(Feeder([1, 2]), supervisor, probe, control), end := EndOf(supervisor))
+    assert end.at_s == 0.0
     assert probe.messages == [("n", 1), ("n", 2)]
     assert supervisor.restarts == 0
     assert control.kinds == ["ProducerFinished"]
@@ -250,7 +251,9 @@ def test_input_that_ends_during_the_back_off_is_worked_off_first() -> None:
                 self.send(message)
 
     probe = Probe()
-    assert run_virtual(Pipeline(Feeder([1, 2, 3]), Supervisor(lambda: Breaks(), **STEADY), probe)) <= 1.0
+    pipeline = Pipeline(Feeder([1, 2, 3]), Supervisor(lambda: Breaks(), **STEADY), probe)
+    run_virtual(pipeline, end := EndOf(pipeline))
+    assert 0.5 <= (end.at_s or 0.0) <= 1.0
     assert probe.messages == [2, 3]
 
 
@@ -290,13 +293,13 @@ def test_a_supervised_subscription_target_keeps_its_limit_over_a_restart() -> No
             yield self.sleep(1)
             raise ValueError("no")
 
-    supervisor = Supervisor(lambda: Breaks(), **STEADY)
+    supervisor = Supervisor(lambda: Breaks(), intensity=10**6, backoff=(0.0, 0.0))
     seen: list[Any] = []
 
     class Look(Component):
         def main(self) -> Generator[Any, Any, None]:
             for _ in range(3):
-                yield self.sleep(2.0 if seen else 2.5)
+                yield self.sleep(2.0 if seen else 1.5)
                 (child,) = supervisor.children
                 assert isinstance(child, Component)
                 inbox = child.inbox()

@@ -229,7 +229,7 @@ def test_methods_for_main_refuse_to_be_called_elsewhere() -> None:
 def test_call_scheduler_runs_in_the_schedulers_thread_and_brings_result_or_error_back() -> None:
     def body(part: Runs) -> Any:
         with pytest.raises(KeyError):
-            part.call_scheduler(lambda: {}["missing"])
+            part.call_scheduler(lambda: dict[str, int]()["missing"])
         return part.call_scheduler(threading.get_ident) == threading.get_ident()
 
     thread = Runs(body)

@@ -10,7 +10,8 @@ from axonlike.timers import TimerQueue
 
 
 def test_timers_come_in_order_of_time_then_of_making() -> None:
-    queue, seen = TimerQueue(), []
+    queue = TimerQueue()
+    seen: list[object] = []
     for when_s, name in ((3.0, "c"), (1.0, "a"), (3.0, "d"), (2.0, "b")):
         queue.add(when_s, seen.append, name)
     queue.call_due(0.9)
@@ -20,14 +21,20 @@ def test_timers_come_in_order_of_time_then_of_making() -> None:
 
 
 def test_what_an_action_adds_for_now_is_called_now() -> None:
-    queue, seen = TimerQueue(), []
-    queue.add(1.0, lambda: queue.add(1.0, seen.append, "added"))
+    queue = TimerQueue()
+    seen: list[object] = []
+
+    def adds() -> None:
+        queue.add(1.0, seen.append, "added")
+
+    queue.add(1.0, adds)
     queue.call_due(1.0)
     assert seen == ["added"]
 
 
 def test_an_action_may_cancel_hundreds_of_the_others() -> None:
-    queue, seen = TimerQueue(), []
+    queue = TimerQueue()
+    seen: list[object] = []
     timers = [queue.add(2.0 + number, seen.append, number) for number in range(500)]
 
     def cancels() -> None:
@@ -44,7 +51,8 @@ def test_an_action_may_cancel_hundreds_of_the_others() -> None:
 
 
 def test_an_action_that_raises_leaves_the_rest_due() -> None:
-    queue, seen = TimerQueue(), []
+    queue = TimerQueue()
+    seen: list[object] = []
     queue.add(1.0, [].pop)
     queue.add(1.0, seen.append, "next")
     with pytest.raises(IndexError):
@@ -54,7 +62,8 @@ def test_an_action_that_raises_leaves_the_rest_due() -> None:
 
 
 def test_a_cancelled_timer_is_never_called_and_does_not_count() -> None:
-    queue, seen = TimerQueue(), []
+    queue = TimerQueue()
+    seen: list[object] = []
     timer = queue.add(1.0, seen.append, "no")
     queue.add(2.0, seen.append, "yes")
     timer.cancel()
@@ -75,7 +84,8 @@ def test_cancelled_timers_do_not_pile_up() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=200), st.lists(st.floats(0, 100), max_size=5))
 def test_what_is_due_is_what_a_sorted_list_says(timers: list[tuple[float, bool]], looks_s: list[float]) -> None:
-    queue, called = TimerQueue(), []
+    queue = TimerQueue()
+    called: list[int] = []
     kept = []
     for number, (when_s, cancelled) in enumerate(timers):
         timer = queue.add(when_s, called.append, number)

@@ -53,6 +53,7 @@ def check_component(
     stop_at_s: float = 0.05,
     patience_s: float = 30.0,
     stop_deadline_s: float = 5.0,
+    leak_grace_s: float = 2.0,
 ) -> None:
     """Raise NotConforming (an AssertionError) if the components that `factory` makes break a rule.
 
@@ -60,13 +61,14 @@ def check_component(
     input has ended (a source: once it is done)? By default yes, unless it is a service. takes_all: does it take all its
     input before it ends (not so for one like Head(3))? companions: makes other parts that have to run beside it (a
     Backplane). stop_at_s: when Shutdown comes in the scenarios that stop it; patience_s: how long it may take over its
-    messages. Both count virtual seconds, or real ones while a thread or socket is in play.
+    messages. Both count virtual seconds, or real ones while a thread or socket is in play. leak_grace_s: how long a
+    thread or the like may take to go away after the run.
 
     The scenarios: made and dropped; stopped before its first step; fed until end of input; Shutdown while it waits,
     while it is fed, while all its outboxes are full, and on its control box; its producer crashes.
     """
     check = _Check(
-        factory, tuple(messages), inbox, takes_all, companions, stop_at_s, patience_s, stop_deadline_s,
+        factory, tuple(messages), inbox, takes_all, companions, stop_at_s, patience_s, stop_deadline_s, leak_grace_s,
     )  # fmt: skip
     check.made_and_dropped()
     check.stopped_before_its_first_step()
@@ -89,6 +91,7 @@ class _Check:
         stop_at_s: float,
         patience_s: float,
         stop_deadline_s: float,
+        leak_grace_s: float,
     ) -> None:
         self.factory = factory
         self.messages = messages
@@ -98,11 +101,12 @@ class _Check:
         self.stop_at_s = stop_at_s
         self.patience_s = patience_s
         self.stop_deadline_s = stop_deadline_s
+        self.leak_grace_s = leak_grace_s
 
     # -- the scenarios
 
     def made_and_dropped(self) -> None:
-        with _not_conforming("made and dropped"):
+        with self.no_leaks("made and dropped"):
             first, second = self._make(), self._make()
             if first is second:
                 raise NotConforming(f"{first.path}: the factory returned one component twice; make a new one each time")
@@ -165,7 +169,8 @@ class _Check:
 
     def producer_crashes(self) -> None:
         run = self._run("its producer crashes")
-        run.feed(*self.messages, CRASH(_Deliberate("on purpose")))
+        # One that ends before it has taken everything has its producer stopped, which then has no time to crash.
+        run.feed(*(self.messages if self.takes_all else ()), CRASH(_Deliberate("on purpose")))
         try:
             run.go(stop_after_s=self.patience_s)
         except ComponentError as exc:
@@ -183,17 +188,16 @@ class _Check:
             raise NotConforming(f"the factory returned {component!r}, which is not a Component")
         return component
 
+    @contextlib.contextmanager
+    def no_leaks(self, scenario: str) -> Iterator[None]:
+        try:
+            with no_leaks(scenario, grace_s=self.leak_grace_s):
+                yield
+        except LeakError as exc:
+            raise NotConforming(str(exc)) from None
+
     def _run(self, scenario: str, receiver: Callable[[], Component] = Probe) -> _Scenario:
         return _Scenario(self, scenario, receiver)
-
-
-@contextlib.contextmanager
-def _not_conforming(scenario: str) -> Iterator[None]:
-    try:
-        with no_leaks(scenario):
-            yield
-    except LeakError as exc:
-        raise NotConforming(str(exc)) from None
 
 
 class _Scenario:
@@ -204,7 +208,7 @@ class _Scenario:
         self.name = name
         self.state_at_stop = ""
         self.stopped_by_scenario = False
-        self._leaks = _not_conforming(name)
+        self._leaks = check.no_leaks(name)
         self._leaks.__enter__()
         self._warnings = _Warnings()
         self.component = check._make()
@@ -300,9 +304,12 @@ class _Scenario:
                 self.fail(f"what its {outbox} feeds did not get end of input: {receiver.ended_by or 'it never ran'}")
 
     def took_everything(self) -> None:
-        if self.feeder is not None and self._fed.unread_at_end:
+        if self.feeder is None:
+            return
+        dealt_with = self._fed.taken + self._fed.dropped
+        if dealt_with != len(self._check.messages):
             self.fail(
-                f"it left {self._fed.unread_at_end} of {self.feeder.sent} messages unread "
+                f"it took {dealt_with} of {len(self._check.messages)} messages, then ended "
                 "(if it is meant to end early, say takes_all=False)"
             )
 

@@ -52,6 +52,21 @@ class ControlProbe(Component):
             self.got.append(self.recv("control"))
 
 
+class EndOf(Component):
+    """Tells when a part ended, in a run that something else keeps alive, so that only its own reasons can end it."""
+
+    def __init__(self, part: Component, for_s: float = 1000.0) -> None:
+        self.part, self.for_s = part, for_s
+        self.at_s: float | None = None
+
+    def main(self) -> Generator[Any, Any, None]:
+        scheduler = self.scheduler
+        assert scheduler is not None
+        yield self.join(self.part)
+        self.at_s = scheduler.time()
+        yield self.sleep(self.for_s - self.at_s)
+
+
 class StopAfter(Component):
     """Stops a component after so many seconds."""
 

@@ -10,7 +10,7 @@ import pytest
 from axonlike import Carousel, Component, Graphline, Pipeline, Shutdown
 from axonlike.errors import ComponentError, WiringError
 from axonlike.testing import PAUSE, Feeder, Probe, run_virtual
-from tests.chassis.doubles import ControlProbe, Numbered, StopAfter, Take
+from tests.chassis.doubles import ControlProbe, EndOf, Numbered, StopAfter, Take
 
 
 class Chooser(Component):
@@ -139,8 +139,10 @@ def test_producer_finished_lets_the_child_finish_and_asks_for_no_more() -> None:
     carousel.link((carousel, "requestNext"), (asked, "inbox"))
     names = Feeder(["x", PAUSE(100)])
     names.link((names, "outbox"), (carousel, "next"))
-    run_virtual(Pipeline(Feeder([1, 2, 3]), carousel, control), names, asked)
+    pipeline = Pipeline(Feeder([1, 2, 3]), carousel, control)
+    run_virtual(pipeline, names, asked, end := EndOf(carousel))
     assert child.times_s == [0.0, 3.0, 6.0]
+    assert end.at_s == 9.0
     assert asked.messages == []
     assert control.kinds == ["ProducerFinished"]
 
@@ -186,7 +188,8 @@ def test_it_ends_when_nobody_can_ask_any_more() -> None:
     graph = Graphline(
         names=Feeder(["ab"]), carousel=Carousel(Feeder), probe=probe, links="names -> carousel.next; carousel -> probe"
     )
-    assert run_virtual(graph) == 0.0
+    run_virtual(graph, end := EndOf(graph))
+    assert end.at_s == 0.0
     assert probe.messages == ["a", "b"]
 
 

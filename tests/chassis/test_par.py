@@ -11,7 +11,7 @@ from axonlike import Component, Graphline, Par, Pipeline, Seq
 from axonlike.backplane import Backplane, PublishTo, SubscribeTo
 from axonlike.errors import WiringError
 from axonlike.testing import PAUSE, Feeder, Probe, Stalled, run_virtual
-from tests.chassis.doubles import ControlProbe, Numbered, StopAfter, Take
+from tests.chassis.doubles import ControlProbe, EndOf, Numbered, StopAfter, Take
 
 
 def test_outboxes_merge_in_the_order_of_sending() -> None:
@@ -90,6 +90,13 @@ def test_control_is_given_to_each_that_takes_it_itself() -> None:
     one, two = ControlProbe(), ControlProbe()
     run_virtual(Pipeline(Feeder([]), Par(one, two)))
     assert one.kinds == two.kinds == ["ProducerFinished"]
+
+
+def test_its_ends_need_no_standstill_of_the_whole_system() -> None:
+    par = Par(Numbered("a"), Pipeline(Numbered("b"), Probe(seconds_each=1.0)), Graphline(c=Probe(), links="self -> c"))
+    pipeline = Pipeline(Feeder([1, 2, 3]), Pipeline(par), Probe())
+    run_virtual(pipeline, end := EndOf(pipeline))
+    assert end.at_s == 3.0
 
 
 def test_independent_graphs_run_as_one() -> None:

@@ -10,7 +10,7 @@ import pytest
 from axonlike import Component, Graphline, Pipeline, ProducerFinished, Scheduler, Seq, ThreadedComponent
 from axonlike.errors import ComponentError, WiringError
 from axonlike.testing import END, PAUSE, Feeder, Probe, run_virtual
-from tests.chassis.doubles import ControlProbe, Numbered, StopAfter, Take
+from tests.chassis.doubles import ControlProbe, EndOf, Numbered, StopAfter, Take
 
 
 def test_components_run_one_after_another_and_share_the_outbox() -> None:
@@ -52,6 +52,13 @@ def test_successors_meet_end_of_input_when_the_producer_has_ended_meanwhile() ->
     probe = Probe()
     run_virtual(Pipeline(Feeder([1, 2, 3]), Seq(Take(1, "a"), Numbered("b"), Numbered("c")), probe))
     assert probe.messages == [("a", 1), ("b", 2), ("b", 3)]
+
+
+def test_its_ends_need_no_standstill_of_the_whole_system() -> None:
+    seq = Seq(Take(1, "a"), Pipeline(Numbered("b"), Numbered("b2")), Numbered("c"))
+    pipeline = Pipeline(Feeder([1, 2, 3]), Pipeline(seq), Probe())
+    run_virtual(pipeline, end := EndOf(pipeline))
+    assert end.at_s == 0.0
 
 
 def test_factories_are_called_when_their_turn_comes() -> None:

@@ -238,6 +238,8 @@ class Wire(asyncio.Protocol):
         self.opening: asyncio.Task[Any] | None = None
         self._acked_bytes_before: int | None = None
         self._lingering: asyncio.TimerHandle | None = None
+        self._sock: Any = None
+        self._is_tls = False
         self._last_heard_s = 0.0
         receiver.wire = self
         sender.attach(self)
@@ -249,7 +251,10 @@ class Wire(asyncio.Protocol):
         if self.closing or self.cut_for:
             transport.abort()
             return
-        transport.set_write_buffer_limits(high=0)
+        self._sock = transport.get_extra_info("socket")  # now: a TLS transport does not know it any more at its end
+        self._is_tls = transport.get_extra_info("sslcontext") is not None
+        # TLS transports pause when as much waits as `high`, plain ones when more does.
+        transport.set_write_buffer_limits(high=1 if self._is_tls else 0, low=0)
         self._acked_bytes_before = self._acked_bytes()
         if self.receiver is not None and self.receiver.waits_for_room:
             transport.pause_reading()
@@ -347,7 +352,7 @@ class Wire(asyncio.Protocol):
             self.close()
             return
         with contextlib.suppress(OSError):
-            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
     def withdraw(self) -> None:
@@ -364,19 +369,17 @@ class Wire(asyncio.Protocol):
 
     def probe(self) -> None:
         """Find out within seconds whether the peer is still there."""
-        if self.transport is not None and hasattr(socket, "TCP_KEEPIDLE"):
-            sock = self.transport.get_extra_info("socket")
+        if self._sock is not None and hasattr(socket, "TCP_KEEPIDLE"):
             for option, value in ((socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 2), (socket.TCP_KEEPIDLE, 1)):
                 with contextlib.suppress(OSError):
-                    sock.setsockopt(socket.IPPROTO_TCP, option, value)
+                    self._sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def _acked_bytes(self) -> int | None:
         """What the peer's host has confirmed, as Linux counts it (struct tcp_info, tcpi_bytes_acked at 120)."""
-        transport = self.transport
-        if transport is None or not hasattr(socket, "TCP_INFO") or transport.get_extra_info("sslcontext") is not None:
+        if self._sock is None or self._is_tls or not hasattr(socket, "TCP_INFO"):
             return None  # under TLS the count is of other bytes than ours
         try:
-            info = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
+            info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
         except OSError:
             return None
         acked: int = struct.unpack_from("=Q", info, 120)[0] if len(info) >= 128 else -1

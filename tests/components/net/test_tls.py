@@ -156,7 +156,7 @@ def test_plain_text_to_a_tls_port_is_refused_and_others_are_served(
 
 def test_tls_to_a_plain_port_is_told_and_tried_again(net: Net, trusting: ssl.SSLContext) -> None:
     async def main(s: Scheduler) -> None:
-        server = SimpleServer(Echo, 0, announce=False)
+        server = SimpleServer(Echo, 0, framing="bytes", announce=False)
         s.activate(server)
         client, status = TCPClient("localhost", server.port, tls=trusting), Probe()
         client.link((client, "status"), (status, "inbox"))
