@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -95,7 +95,7 @@ def test_types_of_boxes_are_checked_at_wiring() -> None:
 
 def test_boxes_add_to_what_the_bases_declare() -> None:
     class Base(Component):
-        Inboxes: Any = {"one": "first"}
+        Inboxes: ClassVar[Any] = {"one": "first"}
 
     class Sub(Base):
         Inboxes = ["two"]
