@@ -112,6 +112,7 @@ class AsyncBody:
         scheduler = part._scheduler
         if scheduler is None or part._state in (State.READY, State.FOREIGN) or scheduler.current is part:
             self.cancel_pending = exc
+            part._turn.rests_on = None  # its next turn is to come, not to be given up for want of a message
             if part._state is State.FOREIGN and scheduler is not None:
                 scheduler.release(part)
                 scheduler.make_ready(part)

@@ -38,7 +38,18 @@ from axonlike.errors import BoxFull, BoxOverrun, Finished, WiringError, did_you_
 from axonlike.turn import Turn
 from axonlike.waits import plain_wait
 
-__all__ = ["DEFAULT_LIMIT", "OVERRUN", "UNBOUNDED", "BoxStatistics", "Inbox", "Policy", "Sink", "check_policy"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "OVERRUN",
+    "UNBOUNDED",
+    "BoxStatistics",
+    "Inbox",
+    "Policy",
+    "Several",
+    "Sink",
+    "both",
+    "check_policy",
+]
 
 Policy = Literal["block", "drop_oldest", "drop_newest", "latest", "error"]
 """What a full inbox does: hold back the sender, drop, keep only the newest, or refuse with `BoxFull`."""
@@ -298,7 +309,10 @@ class Inbox:
             )
         drop = queue.pop if self.policy == "drop_newest" else queue.popleft
         for _ in range(min(excess, len(queue))):
-            drop()
+            try:
+                drop()
+            except IndexError:
+                return  # the owner's thread has emptied it while we looked
             self.dropped += 1
 
     # -- the owner's side. Component.recv does the first lines of `take` in line.
@@ -338,13 +352,7 @@ class Inbox:
         self.attention = True
         turn = self.turn
         turn.last = self
-        after = turn.after
-        if after is None:
-            turn.after = self
-        elif type(after) is Several:
-            after.parts[self] = None
-        elif after is not self:
-            turn.after = Several(after, self)
+        turn.after = self if turn.after is None else both(turn.after, self)
         return rest
 
     def _one(self) -> Iterator[Any]:
@@ -385,6 +393,10 @@ class Inbox:
         if self.full:
             if self.depth < self.limit:
                 self._relieve()
+            elif self._rest is not None:
+                # The loop goes on in a later step, which makes the room: look again after that one.
+                turn = self.turn
+                turn.after = both(turn.after, self)
         elif self.waiters:
             self._wake_one()
 
@@ -462,6 +474,16 @@ class Several:
     def settle(self) -> None:
         for part in self.parts:
             part.settle()
+
+
+def both(after: Any, box: Inbox) -> Any:
+    """What a turn has to settle after its step, and `box` too."""
+    if after is None or after is box:
+        return box
+    if type(after) is Several:
+        after.parts[box] = None
+        return after
+    return Several(after, box)
 
 
 class Sink:

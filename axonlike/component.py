@@ -316,7 +316,14 @@ class Component(Part):
         """Make components part of this one: they start with it (at once if it runs), bear its path and stop with it."""
         for component in components:
             if not _is_component(component):
-                hint = f": pass an instance, {component.__name__}(...)" if isinstance(component, type) else ""
+                hint = ""
+                if isinstance(component, type):
+                    hint = f": pass an instance, {component.__name__}(...)"
+                elif inspect.isroutine(component):
+                    hint = f": make one of the function, step({component.__name__})"
+                elif isinstance(component, (list, tuple)):
+                    of_parts = any(map(_is_component, component))
+                    hint = ": put a * before it" if of_parts else ": to send what is in it, DataSource([...])"
                 raise WiringError(f"{self.path}: {component!r} is not a component{hint}")
             if component._parent is not None and component._parent is not self:
                 raise WiringError(f"{component.path} is part of {component._parent.path} already; make a second one")
@@ -652,11 +659,12 @@ class Component(Part):
                 return False
         else:
             delay_s = 0.0
-            if self._last is None or self._last.taken == (self._restarts.seen if self._restarts else -1):
+            taken = sum(inbox.taken for inbox in self._inboxes.values())
+            if self._last is None or taken == (self._restarts.seen if self._restarts else -1):
                 # It failed again without having taken a message: calling main() again would only spin.
                 return False
             self._restarts = self._restarts or RestartLimit()
-            self._restarts.seen = self._last.taken
+            self._restarts.seen = taken
         described = self.describe_failure(error)
         if isinstance(described, ComponentError):
             described.handled = True

@@ -383,8 +383,6 @@ class _Port(Component):
             self._say_end_of_input()
             if self._let_go or not self._data:
                 self._end()
-            elif self._scheduler is not None:
-                self._scheduler.kick()  # it may have been all that could still bring something
         with handle._changed:
             handle._changed.notify_all()
 

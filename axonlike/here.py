@@ -16,6 +16,8 @@ __all__ = ["HERE", "forget_default", "running_in_this_thread"]
 class _Here(threading.local):
     running: Scheduler | None = None
     """The one whose run this thread is part of: the thread that it runs in, and those of its components."""
+    runs: tuple[Scheduler, ...] = ()
+    """All of which it is part, the last to begin last."""
     waiting: Scheduler | None = None
     """The default one, to which parts were activated and whose run has not begun."""
 
@@ -32,10 +34,14 @@ def forget_default(scheduler: Scheduler) -> None:
 @contextlib.contextmanager
 def running_in_this_thread(scheduler: Scheduler) -> Iterator[None]:
     """While the block runs, this thread belongs to `scheduler`."""
-    before = HERE.running
+    # Two runs in one event loop need not end in the order in which they began.
+    HERE.runs = (*HERE.runs, scheduler)
     HERE.running = scheduler
     forget_default(scheduler)
     try:
         yield
     finally:
-        HERE.running = before
+        runs = list(HERE.runs)
+        runs.remove(scheduler)
+        HERE.runs = tuple(runs)
+        HERE.running = runs[-1] if runs else None

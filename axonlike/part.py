@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from axonlike.box import Inbox
+from axonlike.box import Inbox, both
 from axonlike.errors import NoSuchBox
 from axonlike.shutdown import State
 from axonlike.timers import Timer
@@ -234,7 +234,7 @@ class Part:
         """There is room in `inbox`, for which this part waited; it is looked at again before its step."""
         self._state = State.READY
         # When its step is over (or it finds no room after all) the next in line is let in.
-        self._after = inbox
+        self._after = both(self._after, inbox)
         scheduler = self._scheduler
         assert scheduler is not None
         scheduler.ready.append(self._turn)

@@ -33,7 +33,7 @@ from operator import length_hint
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from axonlike.box import Inbox
+from axonlike.box import Inbox, Several
 from axonlike.errors import (
     AxonlikeError,
     BadYield,
@@ -81,6 +81,10 @@ _LEAVE = object()
 """What a stopping part's step returns while its thread or task has yet to end."""
 
 
+_STANDS = object()
+"""What a stopping part's step returns when its next turn is in the deque already."""
+
+
 class _StopAfterStep:
     """A part that stops itself does so when its step is over."""
 
@@ -94,7 +98,7 @@ class _StopAfterStep:
             self.before.settle()
         scheduler = self.part._scheduler
         if scheduler is not None:
-            scheduler.stop_part(self.part, self.reason)
+            scheduler.stop_part(self.part, self.reason, stands=False)
 
 
 class _Cycle:
@@ -209,6 +213,7 @@ class Scheduler:
         self._deadline: Timer | None = None
         self._done: asyncio.Future[None] | None = None
         self._watchdog: Watchdog | None = None
+        self._starting: Part | None = None
         self._thread: threading.Thread | None = None
         self._background_error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -232,8 +237,8 @@ class Scheduler:
 
     @property
     def running_path(self) -> str | None:
-        """The path of the part whose step runs now (read by the watchdog from its thread)."""
-        current = self.current
+        """The path of the part that runs a step or is being started now (read by the watchdog from its thread)."""
+        current = self.current or self._starting
         return None if current is None else current.path
 
     @property
@@ -494,7 +499,7 @@ class Scheduler:
         try:
             return named[name]
         except KeyError:
-            there_are = ", ".join(map(repr, sorted(named))) or "none"
+            there_are = ", ".join(map(repr, sorted(named))) or "none; give one to run() too, or activate it"
             raise NameNotProvided(
                 f"{wanted_by.path}: no {kind} {name!r}{did_you_mean(name, named)} (there are: {there_are})"
             ) from None
@@ -574,8 +579,11 @@ class Scheduler:
             self._leave_waiters(part)
             self.make_ready(part)
 
-    def stop_part(self, part: Part, reason: str = "stop()") -> None:
-        """Shutdown for one part and its children (see `shutdown.REACTION`)."""
+    def stop_part(self, part: Part, reason: str = "stop()", *, stands: bool = True) -> None:
+        """Shutdown for one part and its children (see `shutdown.REACTION`).
+
+        stands: a part that is READY stands in the deque (False for the one whose step has just ended).
+        """
         if part is self.current:
             part._after = _StopAfterStep(part, reason, part._after)
             return
@@ -588,11 +596,13 @@ class Scheduler:
             self._closing_quietly(part)
             return
         if reaction is Reaction.CANCEL and part._state is State.FOREIGN:
+            part._turn.feed = NO_FEED
             part._body.cancel(reason)
         elif reaction is not Reaction.CHILDREN:
             self._leave_waiters(part)
             part._turn.feed = NO_FEED
-            part._resume = lambda _value: self._close_step(part)
+            twice = stands and part._state is _READY
+            part._resume = lambda _value: self._close_step(part, twice)
             self._to_the_front(part)
         # Children come after, so that they stand before their parent: what started last is closed first.
         part.stop_children(reason)
@@ -648,7 +658,7 @@ class Scheduler:
             self._root_names.free(part.name)
         if not self.parts:
             self._finish()
-        elif self._busy <= 0 and self.state == "running":
+        elif self._busy <= 0 and self.state == "running" and self not in self._outside:
             self.stop("all work is done")
 
     def hollow_part_may_end(self, part: Part) -> None:
@@ -680,7 +690,13 @@ class Scheduler:
 
     def restart(self, part: Part, delay_s: float) -> None:
         """Call the part's main() again, now or after `delay_s`; boxes and links stay."""
+        after, part._after = part._after, None
+        if after is not None:
+            after.settle()  # others may stand in line behind it; it may have stopped itself
+            if part._closing:
+                return
         part._body = None
+        part._turn.pausing = False
         part._turn.rests_on = None  # a fresh generator takes no value: what lies in its boxes, it looks for itself
         if delay_s > 0:
             part._state = State.BACKING_OFF
@@ -721,7 +737,11 @@ class Scheduler:
     def _run_own_loop(self, started: Callable[[], None] | None = None) -> None:
         import asyncio
 
-        loop = self._loop_factory()
+        try:
+            loop = self._loop_factory()
+        except BaseException:
+            self._is_over()
+            raise
         try:
             asyncio.set_event_loop(loop)
             loop.set_exception_handler(self._loop_failed)
@@ -756,15 +776,18 @@ class Scheduler:
             try:
                 yield
             finally:
-                self.state = "ended"
-                for answer in tuple(self._unanswered):
-                    answer.cancel()
-                for action in tuple(self._when_ended):
-                    action()
+                self._is_over()
                 if self._armed is not None:
                     self._armed.cancel()
                 if self._watchdog is not None:
                     self._watchdog.close()
+
+    def _is_over(self) -> None:
+        self.state = "ended"
+        for answer in tuple(self._unanswered):
+            answer.cancel()
+        for action in tuple(self._when_ended):
+            action()
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
         """Admit what was activated; returns the future that is done when everything has ended."""
@@ -838,14 +861,22 @@ class Scheduler:
         part.unlink_all(True)
         if part._parent is not None:
             part._parent.forget_child(part)
+        else:
+            self._root_names.free(part.name)
 
     def _start_body(self, part: Part) -> None:
         part._timer = None
+        self.slices += 1  # for the watchdog: a main() that is no generator does all its work here
+        if self._watchdog is not None and self._watchdog.asleep:
+            self._watchdog.wake()
+        before, self._starting = self._starting, part
         try:
             resume = part.start()
         except BaseException as exc:
+            self._starting = before
             self.part_failed(part, exc)
             return
+        self._starting = before
         if part._state is _ENDED:
             return
         if resume is None:
@@ -939,8 +970,8 @@ class Scheduler:
             if after is not None:
                 inbox = turn.only
                 turn.after = None
-                if after is inbox and not inbox.full and not inbox.waiters and not length_hint(inbox._rest):
-                    # The short way of `settle`: a loop has taken everything.
+                if after is inbox and not inbox.full and not inbox.waiters and not length_hint(inbox._rest, 1):
+                    # The short way of `settle`: a loop has taken everything (and nothing else has counted it since).
                     batch = inbox._batch
                     inbox._taken += len(batch) - inbox._folded
                     inbox._folded = 0
@@ -1063,10 +1094,13 @@ class Scheduler:
                 if other._state is not _ENDED:
                     if other._joined_by is None:
                         other._joined_by = []
-                    other._joined_by.append(part)
+                    if part not in other._joined_by:  # it may wait with a time-out, again and again
+                        other._joined_by.append(part)
             self._rejoin(part)
         elif trap is _LEAVE:
             part._state = State.STOPPING
+        elif trap is _STANDS:
+            part._value = None
         else:
             error = BadYield(
                 f"{part.path} yielded {trap!r} ({type(trap).__name__}): yield nothing, self.wait(...), self.sleep(...) "
@@ -1076,8 +1110,9 @@ class Scheduler:
             self.ready.append(part._turn)
 
     def _future_done(self, part: Part, trap: Foreign) -> None:
-        self.release(part)
+        # Cancelled when this was done already, it may await something else by now: that is not to be released.
         if part._state is State.FOREIGN and part._why is trap:
+            self.release(part)
             self.make_ready(part)
 
     def _rejoin(self, part: Part) -> None:
@@ -1098,12 +1133,12 @@ class Scheduler:
         part._state = _BLOCKED
         part._why = inbox
         part._turn.rests_on = None
-        if after is inbox:
+        if after is inbox or (type(after) is Several and inbox in after.parts):
             waiters.appendleft(part)  # it was let in, and another was quicker: it stays first in line
         else:
             waiters.append(part)
-            if after is not None:
-                after.settle()
+        if after is not None and after is not inbox:
+            after.settle()
         self.look_for_circle(part, inbox)
 
     def look_for_circle(self, part: Part, inbox: Inbox) -> None:
@@ -1134,15 +1169,16 @@ class Scheduler:
                 with contextlib.suppress(ValueError):
                     inbox.waiters.remove(part)
 
-    def _close_step(self, part: Part) -> Any:
-        """The last step of a part that was told to stop."""
+    def _close_step(self, part: Part, twice: bool) -> Any:
+        """The last step of a part that was told to stop; `twice`: it stands in the deque once more."""
         # A generator or a coroutine runs in steps; what runs outside (it has no throw) says later that it has ended.
         in_steps = hasattr(part._body, "throw")
         part._resume = part._body.send if in_steps else _gone
         if part.close_body():
             raise StopIteration
         if in_steps:
-            return None
+            part._turn.pausing = False
+            return _STANDS if twice else None
         return _LEAVE
 
     def _deadline_passed(self) -> None:

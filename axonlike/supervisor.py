@@ -188,8 +188,6 @@ class Supervisor(Slot):
             return False
         place.failure = place.failure or error
         self._report(child.path, error)
-        if self.keeps_input():
-            self._take_back_input()  # now, while what it has not taken is still there
         self._stop(place, "a part of it failed")
         return True
 
@@ -271,10 +269,10 @@ class Supervisor(Slot):
     def _recover(self, concerned: Iterable[_Place], start_s: float) -> None:
         places = set(concerned)
         if self.strategy != "one_for_one":
-            for other in tuple(self._recoveries):  # of which there is one at most: the two become one
+            # One at most is under way, and all its places are concerned again: what still ran was started before them.
+            for other in tuple(self._recoveries):
                 other.cancel()
                 self._recoveries.remove(other)
-                places |= other.places
                 start_s = max(start_s, other.start_s)
         recovery = _Recovery(places, start_s)
         for place in places:

@@ -171,7 +171,8 @@ def main():
         sys.exit(f"scripts/demo: port {port} cannot be used ({reason}); choose other ports: scripts/demo --port 1700")
     finally:
         if backplanes[0].published:
-            show(f"\nThat was the demo: {backplanes[0].published} events.")
+            count = backplanes[0].published
+            show(f"\nThat was the demo: {count} event{'s' if count > 1 else ''}.")
 
 
 if __name__ == "__main__":

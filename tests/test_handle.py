@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from axonlike import Component, Graphline, Handle, Par, Pipeline, Scheduler, Seq, Supervisor, background, step
+from axonlike import Box, Component, Graphline, Handle, Par, Pipeline, Scheduler, Seq, Supervisor, background, step
 from axonlike.errors import BoxFull, ComponentError, Deadlock, NoSuchBox, UsageError, WiringError
 from axonlike.handle import HandleEmpty, HandleEnded, HandleFull
 from axonlike.testing import Feeder, Probe, Stalled, isolated
@@ -98,6 +99,69 @@ def test_put_waits_for_room_and_times_out_with_a_named_error() -> None:
         handle.scheduler.call(inbox.settle)
         handle.put(3, timeout=LONG_S)
         assert handle.scheduler.call(lambda: inbox.depth) == 3
+
+
+def test_a_put_that_waits_goes_on_when_there_is_room() -> None:
+    class Slow(Component):
+        Inboxes = {"inbox": Box("work", limit=1)}
+
+        def main(self) -> Generator[Any, Any, None]:
+            while True:
+                yield self.sleep(0.01)
+                if self.data_ready():
+                    self.send(self.recv())
+
+    slow, probe = Slow(), Probe()
+    with background(Pipeline(slow, probe)), Handle(slow, outboxes=()) as handle:
+        for number in range(5):
+            handle.put(number, timeout=LONG_S)
+    assert probe.messages == list(range(5))
+
+
+def test_what_a_component_sent_before_its_end_is_there_however_little_the_handle_keeps() -> None:
+    class Ends(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            yield
+            for number in range(50):
+                self.send(number)
+
+    handle = Handle(Ends(), limit=3)
+    with background(Stalled()) as scheduler:
+        ended = handle.component
+        while not scheduler.call(lambda: ended.ended):
+            pass
+        assert list(handle) == list(range(50))
+
+
+def test_closing_the_only_entrance_of_a_circle_ends_it() -> None:
+    class Relay(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            while True:
+                yield self.wait("inbox")
+                number = self.recv()
+                if number:
+                    self.send(number - 1)
+
+    relay = Relay()
+    circle = Pipeline(relay, Probe(forward=True), circular=True)
+    handle = Handle(relay, outboxes=())
+    with background(circle, Stalled()) as scheduler:
+        handle.put(3)
+        handle.close()
+        ended = threading.Event()
+        scheduler.call(lambda: scheduler.activate(EndsWith(circle, ended)))
+        assert ended.wait(LONG_S)
+
+
+class EndsWith(Component):
+    """Sets an event when a part has ended."""
+
+    def __init__(self, part: Component, event: threading.Event) -> None:
+        self.part, self.event = part, event
+
+    def main(self) -> Generator[Any, Any, None]:
+        yield self.join(self.part)
+        self.event.set()
 
 
 def test_what_nobody_gets_holds_the_component_back() -> None:
@@ -224,6 +288,36 @@ def test_a_failed_start_ends_the_wait() -> None:
     thread.join(LONG_S)
     assert not thread.is_alive()
     assert isinstance(errors[0], ComponentError)
+
+
+@pytest.mark.parametrize("when", ["before the loop", "in the loop"])
+def test_a_run_that_breaks_off_ends_the_wait(when: str) -> None:
+    class StopsTheLoop(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            assert self.scheduler is not None
+            assert self.scheduler.loop is not None
+            yield self.sleep(0.01)
+            self.scheduler.loop.stop()
+
+    def no_loop() -> Any:
+        raise OSError("no descriptors left")
+
+    scheduler = Scheduler(loop_factory=no_loop) if when == "before the loop" else Scheduler()
+    handle = Handle(StopsTheLoop(), scheduler)
+    errors: list[BaseException] = []
+
+    def waits() -> None:
+        try:
+            handle.get()
+        except HandleEnded as exc:
+            errors.append(exc)
+
+    thread = threading.Thread(target=waits)
+    thread.start()
+    with contextlib.suppress(OSError, RuntimeError):
+        scheduler.run()
+    thread.join(LONG_S)
+    assert len(errors) == 1
 
 
 def test_the_end_of_the_run_ends_waiting_puts_and_gets() -> None:

@@ -87,6 +87,19 @@ def test_each_state_is_told_in_words() -> None:
     assert why(Pipeline(Stalled(), Stalled())) == "stands as long as its 2 children"
 
 
+def test_one_that_has_just_gone_to_wait_and_still_stands_in_line_waits() -> None:
+    seen: list[GraphSnapshot] = []
+
+    class Next(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            assert self.scheduler is not None
+            seen.append(snapshot(self.scheduler))
+            yield
+
+    run_virtual(Numbered("n"), Next(), shuffle="")
+    assert seen[0].part("n").why == "waits for a message in 'inbox', and nobody feeds it"
+
+
 def test_who_is_held_back_and_by_which_box() -> None:
     graph = seen_at(1.0, Pipeline(Feeder(range(100)), Stalled(limit=5)))
     feeder, stalled = graph.part("Pipeline/Feeder"), graph.part("Pipeline/Stalled")

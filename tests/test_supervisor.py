@@ -148,10 +148,12 @@ def test_a_supervisor_above_restarts_the_one_that_gave_up() -> None:
         made.append("inner")
         return Supervisor(lambda: Fails(), intensity=1, restart="transient")
 
-    probe = Probe()
+    probe, events = Probe(), Probe()
     outer = Supervisor(inner, restart="transient")
-    run_virtual(Pipeline(outer, probe))
+    outer.link((outer, "events"), (events, "inbox"))
+    run_virtual(Pipeline(outer, probe), events)
     assert probe.messages == ["at last"]
+    assert [type(event.error) for event in events.messages] == [TooManyRestarts] * 2
     assert made == ["inner"] * 3
 
 
@@ -308,6 +310,20 @@ def test_a_supervised_subscription_target_keeps_its_limit_over_a_restart() -> No
     source = Pipeline(Feeder(n if n % 2 else PAUSE(0.001) for n in range(20_000)), PublishTo("x"))
     run_virtual(Backplane("x"), source, Pipeline(SubscribeTo("x", limit=7), supervisor), Look(), until_s=9)
     assert seen == [(7, "drop_oldest", 7)] * 3
+
+
+def test_what_a_link_said_of_the_inbox_outlives_a_restart() -> None:
+    supervisor = Supervisor(lambda: Pipeline(Ends([], "x", "crash")), intensity=10**6, backoff=(0.0, 0.0))
+    feeder = Feeder(range(100))
+    sent: list[int] = []
+
+    class Look(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            yield self.sleep(4.5)
+            sent.append(feeder.sent)
+
+    run_virtual(Pipeline(feeder, supervisor, limit=5), Look(), until_s=5.0)
+    assert sent == [5]
 
 
 def test_other_boxes_of_a_single_child_are_the_supervisors_too() -> None:

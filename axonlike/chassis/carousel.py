@@ -58,7 +58,6 @@ class Carousel(Slot):
                 message = self.recv("next")
                 if (old := self._occupant) is not None:
                     self._replacing = True
-                    self._take_back_input()
                     old.stop("replaced in a Carousel")
                     yield self.join(old)
                     self._replacing = False

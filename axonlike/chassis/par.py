@@ -11,7 +11,6 @@ from axonlike.component import Component
 from axonlike.errors import WiringError
 from axonlike.linkage import Kind, Linkage, final_inbox
 from axonlike.messages import ProducerFinished, Shutdown
-from axonlike.part import Part
 
 __all__ = ["Par"]
 
@@ -55,10 +54,6 @@ class Par(Hollow):
             self._copies.controlled(message)  # the others hear of it when all that came before has been copied
         else:
             super().controlled(message)
-
-    def child_ended(self, child: Part) -> None:
-        if self._copies is not None and tuple(self._children) == (self._copies,):
-            self._copies.stop("all components have ended")
 
 
 class _Copies(Component):

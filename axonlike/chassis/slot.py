@@ -86,23 +86,21 @@ class Slot(Component):
 
     def _vacate(self) -> None:
         """Take the links to the occupant back; what it has not taken waits here."""
-        self._take_back_input()
         for linkage in self._passages:
-            self.unlink(linkage)
+            if linkage.kind is Kind.PASS_IN:
+                self._take_back(linkage)
+            else:
+                self.unlink(linkage)
         self._passages = []
         self._occupant = None
-
-    def _take_back_input(self) -> None:
-        """From now on what comes waits here, after what the occupant has not taken; it may still send."""
-        for linkage in [linkage for linkage in self._passages if linkage.kind is Kind.PASS_IN]:
-            self._passages.remove(linkage)
-            self._take_back(linkage)
 
     def _take_back(self, linkage: Linkage) -> None:
         owner, box = final_inbox(linkage.sink, linkage.sink_box)
         self.unlink(linkage)
         left = owner._inboxes.get(box)
-        if left is not None and left.depth:
+        if left is not None:
+            # What holds for the occupant's box holds for this one while there is none.
+            self.configure_inbox(linkage.source_box, limit=left.limit_or_none, policy=left.policy)
             self.open_inbox(linkage.source_box).put_many(_drained(left))
 
     def _end_input_that_is_over(self, component: Component) -> None:

@@ -191,6 +191,8 @@ def _waits_for_the_loop(key: object) -> bool:
     """Does what holds the run wait for a timer or a descriptor of the loop itself, which knows better?"""
     if isinstance(key, ThreadedComponent):
         return key._body is not None and key._body.rests()
+    if isinstance(key, Scheduler):
+        return key._thread is None  # the `async with` block around it runs in this very loop
     return isinstance(key, Driven) or (isinstance(key, Part) and key._state is State.FOREIGN)
 
 

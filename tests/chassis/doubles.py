@@ -56,15 +56,25 @@ class EndOf(Component):
     """Tells when a part ended, in a run that something else keeps alive, so that only its own reasons can end it."""
 
     def __init__(self, part: Component, for_s: float = 1000.0) -> None:
-        self.part, self.for_s = part, for_s
+        self.part = part
         self.at_s: float | None = None
+        self.add_child(Sleeps(for_s))
 
     def main(self) -> Generator[Any, Any, None]:
         scheduler = self.scheduler
         assert scheduler is not None
         yield self.join(self.part)
         self.at_s = scheduler.time()
-        yield self.sleep(self.for_s - self.at_s)
+
+
+class Sleeps(Component):
+    """Keeps a run alive for so many seconds."""
+
+    def __init__(self, for_s: float) -> None:
+        self.for_s = for_s
+
+    def main(self) -> Generator[Any, Any, None]:
+        yield self.sleep(self.for_s)
 
 
 class StopAfter(Component):

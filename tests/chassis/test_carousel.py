@@ -193,6 +193,16 @@ def test_it_ends_when_nobody_can_ask_any_more() -> None:
     assert probe.messages == ["a", "b"]
 
 
+def test_a_producer_of_data_does_not_keep_it_when_nobody_can_ask() -> None:
+    data = Feeder([1, PAUSE(500), 2])
+    graph = Graphline(
+        data=data, names=Feeder(["ab"]), carousel=(carousel := Carousel(Feeder)),
+        links="data -> carousel; names -> carousel.next",
+    )  # fmt: skip
+    run_virtual(graph, end := EndOf(carousel))
+    assert end.at_s == 0.0
+
+
 def test_each_request_makes_a_child_in_order() -> None:
     made: list[str] = []
 

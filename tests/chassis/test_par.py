@@ -62,6 +62,25 @@ def test_the_slowest_holds_the_producer_back() -> None:
     assert feeder.sent < 1100
 
 
+def test_a_burst_does_not_run_a_small_box_over() -> None:
+    class Burst(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            for number in range(900):
+                self.send(number)
+            yield
+
+    stalled = Stalled(limit=5)
+    depths: list[int] = []
+
+    class Looks(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            yield self.sleep(1.0)
+            depths.append(stalled.inbox().depth)
+
+    run_virtual(Pipeline(Burst(), Par(Probe(), stalled)), Looks(), until_s=2.0)
+    assert depths == [5]
+
+
 def test_producer_finished_never_overtakes_data() -> None:
     slow = Probe(seconds_each=1.0)
     run_virtual(Pipeline(Feeder(range(5)), Par(slow, Probe(seconds_each=2.0))))

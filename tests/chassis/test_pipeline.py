@@ -269,8 +269,12 @@ def test_wiring_mistakes_are_named() -> None:
         Pipeline()
     with pytest.raises(WiringError, match=r"Probe\(\.\.\.\)"):
         Pipeline(Feeder([]), Probe)  # type: ignore[arg-type]
-    with pytest.raises(WiringError, match=r"\[.*\] is not a component"):
+    with pytest.raises(WiringError, match=r"\[.*\] is not a component: put a \* before it"):
         Pipeline([Probe()])  # type: ignore[arg-type]
+    with pytest.raises(WiringError, match=r"DataSource\(\[\.\.\.\]\)"):
+        Pipeline([1, 2], Probe())  # type: ignore[arg-type]
+    with pytest.raises(WiringError, match=r"step\(len\)"):
+        Pipeline(Feeder([]), len)  # type: ignore[arg-type]
     with pytest.raises(WiringError, match="stands in it twice"):
         Pipeline(one := Probe(), one)
     taken = Probe()

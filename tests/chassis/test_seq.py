@@ -48,6 +48,28 @@ def test_after_the_last_one_the_producer_is_stopped() -> None:
     assert len(probe.messages) == 4
 
 
+def test_a_producer_is_stopped_as_soon_as_the_last_one_takes_no_more() -> None:
+    feeder = Feeder(iter(int, 1))
+    last = Pipeline(Take(2, "b"), Probe(seconds_each=50.0))
+    run_virtual(Pipeline(feeder, Seq(Take(2, "a"), last)), end := EndOf(feeder))
+    assert end.at_s == 0.0
+
+
+def test_a_producer_that_ended_while_another_ran_is_no_producer_of_the_next() -> None:
+    seq = Seq(Pipeline(Take(1, "a"), Probe(seconds_each=5.0)), Numbered("b"))
+    run_virtual(Pipeline(Feeder([1, 2, 3]), seq, probe := Probe()), end := EndOf(seq))
+    assert probe.messages == [("b", 2), ("b", 3)]
+    assert end.at_s == 5.0
+
+
+def test_end_of_input_needs_no_signal() -> None:
+    seq, probe = Seq(Pipeline(Take(1, "a"), Probe(seconds_each=5.0)), Numbered("b")), Probe()
+    graph = Graphline(f=Feeder([1, 2, 3]), s=seq, p=probe, links="f -> s -> p")
+    run_virtual(graph, end := EndOf(graph))
+    assert probe.messages == [("b", 2), ("b", 3)]
+    assert end.at_s == 5.0
+
+
 def test_successors_meet_end_of_input_when_the_producer_has_ended_meanwhile() -> None:
     probe = Probe()
     run_virtual(Pipeline(Feeder([1, 2, 3]), Seq(Take(1, "a"), Numbered("b"), Numbered("c")), probe))
@@ -103,10 +125,16 @@ def test_a_failure_starts_no_other() -> None:
             yield
             raise ValueError("no")
 
-    second = Probe()
+    started: list[str] = []
+
+    class Second(Component):
+        def start(self) -> Any:
+            started.append("second")
+            return super().start()
+
     with pytest.raises(ComponentError, match="no"):
-        run_virtual(Seq(Pipeline(Fails()), second))
-    assert second.ended_by == ""
+        run_virtual(Seq(Pipeline(Fails()), Second()))
+    assert started == []
 
 
 def test_a_factory_that_fails_is_the_failure_of_the_seq() -> None:

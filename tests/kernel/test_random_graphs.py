@@ -112,7 +112,7 @@ class ThreadNode(ThreadedComponent):
 def acyclic(draw: st.DrawFn) -> dict[str, Any]:
     """Layers of nodes; each outbox leads to a node of a later layer."""
     count = draw(st.integers(1, 6))
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"style": draw(st.sampled_from([*STYLES, "thread"])), "outs": draw(st.integers(1, 2))} for _ in range(count)
     ]
     links = {}
@@ -235,7 +235,7 @@ def test_row_19_shutdown_at_any_time_closes_each_part_once(graph: dict[str, Any]
     for part in parts:
         for box in part.statistics():
             assert box.offered == box.taken + box.dropped + box.unread_at_end
-            assert box.taken == len(part.seen)
+            assert len(part.seen) <= box.taken <= len(part.seen) + 1  # one may have been in its hands
 
 
 def test_row_19_shutdown_through_nested_graphlines_with_a_circle() -> None:

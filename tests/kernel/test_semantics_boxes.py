@@ -453,3 +453,46 @@ def test_row_08_a_full_box_parks_its_producer_without_loss_or_spin() -> None:
 def test_the_feeders_crash_comes_out_of_run() -> None:
     with pytest.raises(ComponentError, match="ValueError: on purpose"):
         run_virtual(Pipeline(Feeder([1, PAUSE(1), CRASH(ValueError("on purpose")), 2]), Probe()))
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_rule_03_a_loop_that_yields_lets_senders_in_when_it_has_made_room(limit: int, size: int) -> None:
+    # Overshoot: after the loop's first step the box is still full. The room comes in a later step of the same loop.
+    class Slow(Component):
+        got: list[int] = []
+
+        def main(self) -> Generator[Any, Any, None]:
+            while True:
+                yield self.wait("inbox")
+                for message in self.inbox():
+                    yield self.sleep(0.001)
+                    self.got.append(message)
+
+    source, slow = Bursts(size, steps=6), Slow()
+    slow.got = []
+    slow.configure_inbox("inbox", limit=limit)
+    linked(source, slow)
+    run_virtual(source, slow)
+    assert slow.got == list(range(1, 6 * size + 1))
+
+
+def test_rule_03_a_blocked_loop_over_a_full_box_still_lets_its_own_senders_in() -> None:
+    # Blocked as a sender in the middle of its loop, it must not forget the senders that wait for room in its own box.
+    class Doubles(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            while True:
+                yield self.wait("inbox")
+                for message in self.inbox():
+                    self.send(message)
+                    self.send(message)
+                    yield
+
+    source, merge = Bursts(3, steps=5), Merge(at_a_time=1, limit=1)
+    stages = [Doubles(), Doubles()]
+    for upper, lower in zip([source, *stages], [*stages, merge]):
+        linked(upper, lower)
+    for stage in stages:
+        stage.configure_inbox("inbox", limit=1)
+    run_virtual(source, *stages, merge)
+    assert merge.got == [number for number in range(1, 16) for _ in range(4)]

@@ -276,6 +276,24 @@ def test_row_05_a_step_that_never_yields_is_named_with_its_stack_and_ctrl_c_stil
     assert 1 < done.err.count("has held the scheduler") <= 6
 
 
+def test_row_05_a_main_without_a_yield_that_never_returns_is_named_too() -> None:
+    done = run_script(
+        """
+        logging.basicConfig()
+        class Forgot(Component):
+            def main(self):
+                say("ready")
+                while True:
+                    self.wait("inbox")
+        Scheduler(watchdog_s=0.1, stop_deadline_s=0.6).run(Pipeline(Says(text=""), Forgot()))
+        """,
+        signal.SIGINT,
+    )
+    assert done.code == 130
+    assert "Pipeline/Forgot has held the scheduler for 0." in done.err
+    assert "in main" in done.err
+
+
 def test_row_22_a_closed_stdout_ends_quietly() -> None:
     done = run_script(
         """

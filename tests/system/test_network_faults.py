@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -76,6 +77,14 @@ def run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True)
 
 
+def lay_cable(one: Host, two: Host) -> None:
+    one.ip("link", "add", "cable0", "type", "veth", "peer", "name", "cable0", "netns", two.name)
+    for host, address in ((one, SERVER), (two, CLIENT)):
+        host.ip("addr", "add", f"{address}/24", "dev", "cable0")
+        host.ip("link", "set", "cable0", "up")
+        host.ip("link", "set", "lo", "up")
+
+
 @pytest.fixture
 def hosts() -> Iterator[tuple[Host, Host]]:
     if os.geteuid() != 0:
@@ -89,11 +98,7 @@ def hosts() -> Iterator[tuple[Host, Host]]:
             for host in (one, two):
                 run("ip", "netns", "add", host.name)
                 stack.callback(run, "ip", "netns", "del", host.name)
-            one.ip("link", "add", "cable0", "type", "veth", "peer", "name", "cable0", "netns", two.name)
-            for host, address in ((one, SERVER), (two, CLIENT)):
-                host.ip("addr", "add", f"{address}/24", "dev", "cable0")
-                host.ip("link", "set", "cable0", "up")
-                host.ip("link", "set", "lo", "up")
+            lay_cable(one, two)
         except subprocess.CalledProcessError as exc:
             pytest.skip(f"this system makes no network namespaces: {exc.stderr.strip()}")
         yield one, two
@@ -153,6 +158,14 @@ from axonlike.components.net import SingleServer
 Pipeline(SingleServer(1600, "10.77.0.1"), step(lambda line: print("got", line, flush=True))).run()
 """
 
+
+@contextmanager
+def counting(host: Host) -> Iterator[Program]:
+    with host.python(COUNTING_SERVER) as server:
+        server.until_line("SingleServer listens")
+        yield server
+
+
 NUMBERING_CLIENT = """
 from axonlike import Component, Graphline, step
 from axonlike.components.net import TCPClient
@@ -175,7 +188,7 @@ Graphline(
 
 def test_a_client_comes_back_after_the_link_was_down_and_tells_what_may_be_lost(hosts: tuple[Host, Host]) -> None:
     one, two = hosts
-    with one.python(COUNTING_SERVER) as server, two.python(NUMBERING_CLIENT) as client:
+    with counting(one) as server, two.python(NUMBERING_CLIENT) as client:
         client.until_line("Connected")
         server.until_line("got 10")
         for host in hosts:
@@ -195,7 +208,7 @@ def test_a_client_comes_back_after_the_link_was_down_and_tells_what_may_be_lost(
 
 def test_a_short_break_loses_nothing_and_disconnects_nobody(hosts: tuple[Host, Host]) -> None:
     one, two = hosts
-    with one.python(COUNTING_SERVER) as server, two.python(NUMBERING_CLIENT) as client:
+    with counting(one) as server, two.python(NUMBERING_CLIENT) as client:
         client.until_line("Connected")
         server.until_line("got 10")
         for host in hosts:
@@ -208,6 +221,25 @@ def test_a_short_break_loses_nothing_and_disconnects_nobody(hosts: tuple[Host, H
         assert [line for line in client.seen if line.startswith(("Connected", "Disconnected", "Gap"))] == [
             "Connected(peer='10.77.0.1:1600')"
         ]
+
+
+def test_a_producer_takes_over_at_once_from_its_predecessor_that_died_with_its_host(hosts: tuple[Host, Host]) -> None:
+    one, two = hosts
+    with counting(one) as server:
+        with two.python(NUMBERING_CLIENT) as client:
+            client.until_line("Connected")
+            server.until_line("got 10")
+            two.cut_cable()  # a host that loses its power does not say goodbye
+        one.ip("link", "del", "cable0")
+        run("ip", "netns", "del", two.name)
+        run("ip", "netns", "add", two.name)
+        lay_cable(one, two)
+        began_s = time.monotonic()
+        with two.python(NUMBERING_CLIENT) as client:
+            client.until_line("Connected")
+            server.until_line("got 0")
+            server.until_line("got 5")
+        assert time.monotonic() - began_s < 10
 
 
 LOSSY = ("netem", "delay", "200ms", "loss", "10%", "rate", "1mbit")
@@ -224,7 +256,7 @@ def test_a_bad_network_is_slow_and_nothing_worse(hosts: tuple[Host, Host], fault
             run("tc", "-n", host.name, "qdisc", "add", "dev", "cable0", "root", *fault)
         except subprocess.CalledProcessError as exc:
             pytest.skip(f"this kernel has no {fault[0]}: {exc.stderr.strip()}")
-    with one.python(COUNTING_SERVER) as server, two.python(NUMBERING_CLIENT) as client:
+    with counting(one) as server, two.python(NUMBERING_CLIENT) as client:
         client.until_line("Connected")
         server.until_line("got 200")
         assert [line for line in server.seen if line.startswith("got")] == [f"got {i}" for i in range(201)]
@@ -282,8 +314,9 @@ def test_a_server_survives_each_way_in_which_accept_fails(error: str) -> None:
         f"inject=accept4:error={error}:when=3+4",
     ]
     process = subprocess.Popen(
-        [*command, sys.executable, "-u", "-c", ECHO_SERVER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [*command, sys.executable, "-u", "-c", ECHO_SERVER],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
     try:
         assert process.stdout is not None
         first = process.stdout.readline()
@@ -295,5 +328,5 @@ def test_a_server_survives_each_way_in_which_accept_fails(error: str) -> None:
                 sock.sendall(b"%d\n" % number)
                 assert sock.recv(100) == b"%d\n" % number
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGKILL)  # strace alone would leave the server running
         process.communicate()

@@ -240,7 +240,9 @@ class TCPClient(Driven):
         if not self._told_down:
             self._told_down = True
             level = logging.INFO if expected else logging.WARNING
-            log.log(level, "%s: no connection to %s: %s", self.path, address_text((self.host, self.port)), reason)
+            stood = self._wire is not None and self._wire.transport is not None
+            what = "lost the connection to" if stood else "no connection to"
+            log.log(level, "%s: %s %s: %s", self.path, what, address_text((self.host, self.port)), reason)
             self.send(Disconnected(reason), "status")
 
     # -- what becomes of the wire
@@ -279,7 +281,7 @@ class TCPClient(Driven):
         wire = self._wire
         if wire is None or not wire.lost or self._receiver.wire is wire or self._state is not State.OUTSIDE:
             return
-        if self._sender.finishing or self._sender.ended or not self.reconnect:
+        if not self.reconnect:
             self._wire = None
             self.end()
         else:

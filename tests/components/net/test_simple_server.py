@@ -453,9 +453,10 @@ def test_it_says_in_one_line_where_it_listens(capsys: pytest.CaptureFixture[str]
     async def main(s: Scheduler) -> None:
         here, everywhere = SimpleServer(Echo, 0), SimpleServer(Echo, 0, "0.0.0.0")
         s.activate(here, everywhere)
+        assert everywhere.name == "SimpleServer-2"
         assert capsys.readouterr().out == (
             f'SimpleServer listens on 127.0.0.1:{here.port} (this machine only; host="0.0.0.0" for all)\n'
-            f"SimpleServer listens on 0.0.0.0:{everywhere.port} (reachable from other machines)\n"
+            f"SimpleServer-2 listens on 0.0.0.0:{everywhere.port} (reachable from other machines)\n"
         )
 
     asyncio.run(_in_scheduler(main))

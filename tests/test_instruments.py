@@ -1,0 +1,101 @@
+"""The watchdog: names a step that does not end, with its stack, and sleeps while nothing runs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+
+from axonlike.instruments import Watchdog, stack_of
+
+
+class Watched:
+    """What a watchdog reads, set by hand."""
+
+    def __init__(self) -> None:
+        self.slices = 0
+        self.thread_id: int | None = threading.get_ident()
+        self.running_path: str | None = None
+
+
+class Reports:
+    def __init__(self) -> None:
+        self.told: list[tuple[str, float, str]] = []
+        self.came = threading.Semaphore(0)
+
+    def __call__(self, path: str, seconds: float, stack: str) -> None:
+        self.told.append((path, seconds, stack))
+        self.came.release()
+
+
+def watching(limit_s: float, act: Callable[[Watched, Watchdog, Reports], None]) -> Reports:
+    watched, reports = Watched(), Reports()
+    watchdog = Watchdog(watched, limit_s, reports)
+    try:
+        act(watched, watchdog, reports)
+    finally:
+        watchdog.close()
+    return reports
+
+
+def test_a_step_that_does_not_end_is_told_with_its_stack_at_doubled_times() -> None:
+    def hog(watched: Watched, watchdog: Watchdog, reports: Reports) -> None:
+        watched.running_path, watched.slices = "graph/hog", 1
+        watchdog.wake()
+        for _ in range(3):
+            assert reports.came.acquire(timeout=10)
+
+    told = watching(0.02, hog).told
+    assert [path for path, _, _ in told[:3]] == ["graph/hog"] * 3
+    assert "in hog" in told[0][2]
+    times_s = [seconds for _, seconds, _ in told[:3]]
+    assert times_s[0] >= 0.02
+    assert all(later >= 2 * earlier for earlier, later in zip(times_s, times_s[1:]))
+
+
+def test_many_short_steps_are_not_told() -> None:
+    def busy(watched: Watched, watchdog: Watchdog, reports: Reports) -> None:
+        watched.running_path = "graph/busy"
+        watchdog.wake()
+        for _ in range(40):
+            watched.slices += 1
+            threading.Event().wait(0.005)
+
+    assert watching(0.1, busy).told == []
+
+
+def test_it_falls_asleep_when_nothing_runs_and_can_be_woken_again() -> None:
+    def idle(watched: Watched, watchdog: Watchdog, reports: Reports) -> None:
+        watchdog.wake()
+        while not watchdog.asleep:
+            threading.Event().wait(0.001)
+        watched.running_path, watched.slices = "graph/later", 5
+        watchdog.wake()
+        assert reports.came.acquire(timeout=10)
+
+    assert watching(0.02, idle).told[0][0] == "graph/later"
+
+
+def test_closing_at_once_and_while_it_looks() -> None:
+    watching(10.0, lambda watched, watchdog, reports: None)
+    watching(10.0, lambda watched, watchdog, reports: watchdog.wake())
+
+
+def test_the_stack_of_a_thread_names_what_it_is_in() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def in_here() -> None:
+        entered.set()
+        leave.wait()
+
+    thread = threading.Thread(target=in_here)
+    thread.start()
+    entered.wait()
+    assert thread.ident is not None
+    assert "in in_here" in stack_of(thread.ident)
+    ours = stack_of(thread.ident, skip=lambda frame: frame.f_code.co_filename == threading.__file__)
+    assert "in in_here" in ours
+    assert "in wait" not in ours
+    leave.set()
+    thread.join()
+    assert "has ended" in stack_of(thread.ident) or sys.version_info >= (3, 13)
