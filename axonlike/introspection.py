@@ -232,7 +232,9 @@ def _part(part: Part, scheduler: Scheduler, due_s: Mapping[Timer, float]) -> Par
     made_at = None
     if isinstance(part, Component):
         lost, boxes, made_at = part.lost_at_sending(), part.statistics(), part.made_at
-    state = State.WAITING if part._rests_on is not None else part._state
+    # One that found its box empty stands in line once more before it is parked.
+    rests = part._rests_on is not None and not part._rests_on.depth
+    state = State.WAITING if rests else part._state
     return PartSnapshot(
         path=part.path,
         type=type(part).__name__,

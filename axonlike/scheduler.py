@@ -602,7 +602,7 @@ class Scheduler:
             self._leave_waiters(part)
             part._turn.feed = NO_FEED
             twice = stands and part._state is _READY
-            part._resume = lambda _value: self._close_step(part, twice)
+            part._resume = self._closes(part, twice)
             self._to_the_front(part)
         # Children come after, so that they stand before their parent: what started last is closed first.
         part.stop_children(reason)
@@ -953,6 +953,7 @@ class Scheduler:
                     continue
                 turn.value = resting.name
             if turn.feed.full:
+                self._current = None  # it was the turn before: a deadlock found here stops that one at once too
                 self._block(turn.part)
                 continue
             self._current = turn
@@ -980,9 +981,11 @@ class Scheduler:
                     inbox.attention = turn.input_ended or inbox.queue is inbox
                 else:
                     self._current = None
+                    closing = turn.part._closing
                     after.settle()
-                    if turn.part._closing and turn.part._stands is _READY:
-                        continue  # it has stopped itself and stands in the deque again
+                    if turn.part._closing and not closing and turn.part._stands is _READY:
+                        turn.resume = self._closes(turn.part, False)
+                        continue  # it was stopped just now (by itself, mostly) and stands in the deque again
             if resting is not None:
                 if trap is turn.why:
                     ready.append(turn)  # it goes on as before
@@ -1168,6 +1171,9 @@ class Scheduler:
             if inbox.waiters is not None:
                 with contextlib.suppress(ValueError):
                     inbox.waiters.remove(part)
+
+    def _closes(self, part: Part, twice: bool) -> Callable[[Any], Any]:
+        return lambda _value: self._close_step(part, twice)
 
     def _close_step(self, part: Part, twice: bool) -> Any:
         """The last step of a part that was told to stop; `twice`: it stands in the deque once more."""

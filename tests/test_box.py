@@ -306,4 +306,4 @@ class BoxModel(RuleBasedStateMachine):
 
 
 TestBoxAgainstAModel = BoxModel.TestCase
-TestBoxAgainstAModel.settings = settings(max_examples=150, stateful_step_count=40)
+TestBoxAgainstAModel.settings = settings(stateful_step_count=30)

@@ -175,7 +175,7 @@ def test_stop_closes_the_last_activated_first() -> None:
             finally:
                 order.append(self.name)
 
-    run_virtual(Closes("a"), Closes("b"), Pipeline(Closes("c"), Closes("d")), until_s=1)
+    run_virtual(Closes("a"), Closes("b"), Pipeline(Closes("c"), Closes("d")), until_s=1, shuffle="")
     assert order == ["d", "c", "b", "a"]
 
 

@@ -31,7 +31,7 @@ from axonlike.testing.virtual import VirtualLoop
 __all__ = ["NotConforming", "check_component"]
 
 _FOR_EVER_S = 1e7
-_BUSY_S = 0.2  # what polls and never rests is stopped all the same
+_BUSY_S = 0.1  # what polls and never rests is stopped all the same
 
 
 class NotConforming(AssertionError):

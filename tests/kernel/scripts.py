@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -65,6 +66,8 @@ def run_script(
         process = subprocess.Popen(
             [sys.executable, "-W", "error", *python, "-c", HEAD + textwrap.dedent(source)],
             stdout=subprocess.PIPE, stderr=err, text=True, cwd=ROOT, preexec_fn=ignore if ignored else None,
+            # These scripts tell what the order of turns is: FIFO, in a run with shuffled order too.
+            env={name: value for name, value in os.environ.items() if name != "AXONLIKE_SHUFFLE"},
         )  # fmt: skip
         guard = threading.Timer(LONGEST_S, process.kill)
         guard.start()

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from axonlike import Component, Graphline, Scheduler, ThreadedComponent
@@ -134,7 +134,6 @@ def paths_to_the_end(graph: dict[str, Any], start: int) -> int:
 
 
 @given(acyclic(), st.sampled_from(["", "1", "2"]))
-@settings(max_examples=60)
 def test_row_17_all_arrives_once_by_every_path_in_order_and_all_ends(graph: dict[str, Any], shuffle: str) -> None:
     parts: list[Any] = [
         ThreadNode() if node["style"] == "thread" else Node(node["outs"], node["style"]) for node in graph["nodes"]
@@ -203,7 +202,6 @@ def deliveries(graph: dict[str, Any]) -> int:
 
 
 @given(any_graph(), st.sampled_from(["", "7"]))
-@settings(max_examples=80)
 def test_row_19_circles_end_by_themselves_and_lose_nothing(graph: dict[str, Any], shuffle: str) -> None:
     parts, probe, feeder = wired(graph, limit=None)
     run_virtual(feeder, *parts, probe, shuffle=shuffle)
@@ -212,7 +210,6 @@ def test_row_19_circles_end_by_themselves_and_lose_nothing(graph: dict[str, Any]
 
 
 @given(any_graph())
-@settings(max_examples=60)
 def test_row_12_a_small_limit_ends_or_names_a_deadlock_but_never_hangs(graph: dict[str, Any]) -> None:
     parts, probe, feeder = wired(graph, limit=1)
     try:
@@ -225,7 +222,6 @@ def test_row_12_a_small_limit_ends_or_names_a_deadlock_but_never_hangs(graph: di
 
 
 @given(any_graph(), st.floats(0, 0.01))
-@settings(max_examples=60)
 def test_row_19_shutdown_at_any_time_closes_each_part_once(graph: dict[str, Any], stop_at_s: float) -> None:
     parts, probe, feeder = wired({**graph, "number": 6}, limit=None)
     feeder._items = [item for n in range(6) for item in ((0, n, 3), PAUSE(0.002))]

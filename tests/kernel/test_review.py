@@ -12,7 +12,7 @@ import pytest
 from axonlike import Component, Graphline, Pipeline, run
 from axonlike.backplane import Backplane, SubscribeTo
 from axonlike.box import Inbox
-from axonlike.errors import NameNotProvided
+from axonlike.errors import Deadlock, NameNotProvided
 from axonlike.restarts import Backoff, RestartLimit
 from axonlike.scheduler import Scheduler
 
@@ -111,7 +111,7 @@ def test_a_full_box_does_not_delay_the_stop_of_what_awaits_a_future() -> None:
         async def main(self) -> None:
             began_s = self.scheduler.time()  # type: ignore[union-attr]
             for number in range(3):
-                self.send(number)  # noqa: unawaited on purpose
+                self.send(number)
             try:
                 await asyncio.sleep(100)
             finally:
@@ -274,3 +274,43 @@ def test_a_thread_that_empties_its_box_while_a_policy_drops_is_no_error() -> Non
     inbox.queue = Raced([1])
     inbox.put(2)
     assert inbox.dropped == 0
+
+
+def test_an_async_body_that_is_stopped_amid_a_loop_over_a_full_box_ends_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Loops(Component):
+        async def main(self) -> None:
+            async for _ in self.inbox():
+                await self.sleep(10)
+
+    class Fills(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            while True:
+                self.send(0)
+                yield
+
+    loops = Loops().configure_inbox(limit=3)
+    Scheduler(stop_deadline_s=0.5).run(Pipeline(Fills(), loops), Does(loops.stop, 0.05))
+    assert "did not stop" not in caplog.text
+    assert loops.ended
+
+
+def test_a_deadlock_stops_the_one_whose_step_came_before_it_was_found(caplog: pytest.LogCaptureFixture) -> None:
+    class Circles(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            self.send(1)
+            yield
+
+    class Sleeps(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            yield
+            yield self.wait(timeout=50)
+
+    a, b = Circles().configure_inbox(limit=1), Circles().configure_inbox(limit=1)
+    a.link((a, "outbox"), (b, "inbox"))
+    a.link((b, "outbox"), (a, "inbox"))
+    scheduler = Scheduler(stop_deadline_s=0.5)
+    with pytest.raises(Deadlock):
+        scheduler.run(a, Sleeps(), b)
+    assert "did not stop" not in caplog.text

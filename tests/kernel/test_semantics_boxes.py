@@ -295,7 +295,7 @@ def test_rule_04_a_chain_that_is_not_closed_is_no_deadlock() -> None:
     ("policy", "survivors", "dropped"),
     [("drop_oldest", [8, 9, 10], 7), ("drop_newest", [1, 2, 3], 7), ("latest", [10], 9)],
 )
-def test_rule_05_what_a_policy_drops_is_counted(policy: Any, survivors: list[int], dropped: int) -> None:
+def test_row_09_rule_05_what_a_policy_drops_is_counted(policy: Any, survivors: list[int], dropped: int) -> None:
     source, head = Bursts(size=10, steps=1), Probe()
     head.configure_inbox("inbox", limit=3, policy=policy)
     linked(source, head)

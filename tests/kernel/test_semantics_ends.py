@@ -408,7 +408,7 @@ def test_rule_16_sends_in_finally_are_delivered_past_the_limit_or_counted() -> N
     assert box.offered + to_ended == 3 + 5
 
 
-def test_rule_16_a_yield_in_finally_is_a_named_error_and_the_others_are_closed_all_the_same() -> None:
+def test_row_04_rule_16_a_yield_in_finally_is_a_named_error_and_the_others_are_closed_all_the_same() -> None:
     def stubborn(_part: Component) -> Generator[Any, Any, None]:
         yield
 
@@ -487,7 +487,7 @@ class Reads(ThreadedComponent):
             self.send(self.device.read())
 
 
-def test_rule_16_a_thread_in_a_foreign_call_is_abandoned_at_the_deadline_and_reported(
+def test_row_36_rule_16_a_thread_in_a_foreign_call_is_abandoned_at_the_deadline_and_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     device = BlockingDevice(1, deaf=True)
@@ -504,7 +504,7 @@ def test_rule_16_a_thread_in_a_foreign_call_is_abandoned_at_the_deadline_and_rep
     assert probe.messages == [1]
 
 
-def test_rule_16_interrupt_unblocks_a_foreign_call(caplog: pytest.LogCaptureFixture) -> None:
+def test_row_36_rule_16_interrupt_unblocks_a_foreign_call(caplog: pytest.LogCaptureFixture) -> None:
     class Interruptible(Reads):
         def interrupt(self) -> None:
             self.device.close()

@@ -51,7 +51,7 @@ def test_rule_19_an_error_stops_everything_in_reverse_order_of_activation() -> N
     order: list[str] = []
     parts = [Closed("a", order), Closed("b", order), Fails(ValueError("x")), Closed("c", order)]
     with pytest.raises(ComponentError):
-        run_virtual(*parts)
+        run_virtual(*parts, shuffle="")
     assert order == ["c", "b", "a"]
 
 
@@ -59,7 +59,7 @@ def test_rule_19_pipelines_that_were_activated_on_their_own_stop_too() -> None:
     order: list[str] = []
     parts = [Pipeline(Closed("a1", order), Closed("a2", order)), Pipeline(Closed("b1", order), Closed("b2", order))]
     with pytest.raises(ComponentError):
-        run_virtual(*parts, Fails(ValueError("x")))
+        run_virtual(*parts, Fails(ValueError("x")), shuffle="")
     assert order == ["b2", "b1", "a2", "a1"]
 
 
@@ -199,7 +199,7 @@ def test_rule_20_several_errors_are_an_exception_group() -> None:
 
     order: list[str] = []
     with pytest.raises(ExceptionGroup) as caught:
-        run_virtual(Closed("a", order), FailsAtClose(), Fails(ValueError("x")), Closed("b", order))
+        run_virtual(Closed("a", order), FailsAtClose(), Fails(ValueError("x")), Closed("b", order), shuffle="")
     causes = [exc.cause for exc in caught.value.exceptions if isinstance(exc, ComponentError)]
     assert [repr(cause) for cause in causes] == ["ValueError('x')", "KeyError('while closing')"]
     assert order == ["b", "a"]
@@ -438,7 +438,7 @@ def test_row_03_an_error_in_finally_shows_both_and_the_rest_is_closed() -> None:
                 raise KeyError("second")
 
     with pytest.raises(ComponentError) as caught:
-        run_virtual(Closed("a", order), Both(), Closed("b", order))
+        run_virtual(Closed("a", order), Both(), Closed("b", order), shuffle="")
     assert isinstance(caught.value.cause, KeyError)
     assert isinstance(caught.value.cause.__context__, ValueError)
     assert order == ["b", "a"]

@@ -18,7 +18,10 @@ from tests.kernel.scripts import run_script
 
 pytestmark = pytest.mark.hang_guard(60)
 
-LOOPS = pytest.mark.parametrize("loop", ["asyncio.new_event_loop", "uvloop"])
+# uvloop is what scripts run on where it is installed; asyncio's own loop follows in the full tier.
+LOOPS = pytest.mark.parametrize(
+    "loop", [pytest.param("asyncio.new_event_loop", id="asyncio", marks=pytest.mark.slow), "uvloop"]
+)
 
 
 def scheduler_with(loop: str, options: str = "") -> str:
@@ -30,7 +33,7 @@ def scheduler_with(loop: str, options: str = "") -> str:
 
 @LOOPS
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_rule_23_a_signal_stops_in_order_and_tells_the_exit_code(number: int, code: int, loop: str) -> None:
+def test_row_21_rule_23_a_signal_stops_in_order_and_tells_the_exit_code(number: int, code: int, loop: str) -> None:
     done = run_script(f"{scheduler_with(loop)}.run(Says('a', ''), Says('b'))", number)
     assert done.code == code, done.err
     assert done.lines[-2:] == ["b closed", "a closed"]
@@ -84,6 +87,7 @@ def test_rule_23_after_the_deadline_keyboard_interrupt_is_raised_in_the_running_
     assert done.seconds_after_signal < 3
 
 
+@pytest.mark.slow
 def test_rule_23_a_second_later_a_thread_ends_the_process() -> None:
     done = run_script(
         """
@@ -124,6 +128,7 @@ def test_row_20_a_second_ctrl_c_is_at_once() -> None:
     assert done.seconds_after_signal < 1 + 0.2 + 1
 
 
+@pytest.mark.slow
 def test_row_20_a_second_ctrl_c_gives_up_a_thread_that_does_not_listen() -> None:
     done = run_script(
         """
@@ -140,6 +145,7 @@ def test_row_20_a_second_ctrl_c_gives_up_a_thread_that_does_not_listen() -> None
     assert done.seconds_after_signal < 3
 
 
+@pytest.mark.slow
 def test_rule_23_a_second_sigterm_is_not_a_second_ctrl_c() -> None:
     done = run_script(
         """
@@ -160,7 +166,10 @@ def test_rule_23_a_second_sigterm_is_not_a_second_ctrl_c() -> None:
     assert (done.code, done.lines) == (143, ["ready", "closed in order"]), done.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGHUP, *[pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGINT, signal.SIGTERM)]],
+)
 def test_rule_23_a_signal_that_was_inherited_as_ignored_stays_ignored(number: int) -> None:
     done = run_script(
         """
@@ -512,7 +521,7 @@ def test_row_23_two_schedulers_share_nothing() -> None:
 
 
 def test_row_23_a_part_belongs_to_one_scheduler() -> None:
-    feeder = Feeder([PAUSE(1)])
+    feeder = Feeder([PAUSE(0.01)])
     first, second = Scheduler(watchdog_s=None), Scheduler(watchdog_s=None)
     first.activate(feeder)
     with pytest.raises(UsageError, match="belongs to another scheduler"):

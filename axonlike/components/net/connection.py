@@ -282,7 +282,6 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self.lost:
             return
-        self.lost = True
         if self._lingering is not None:
             self._lingering.cancel()
         acked, before = self._acked_bytes(), self._acked_bytes_before
@@ -290,9 +289,11 @@ class Wire(asyncio.Protocol):
             self.unconfirmed_bytes = self.sender.last_pending_bytes
         else:
             self.unconfirmed_bytes = max(0, self.sender.wire_bytes - (acked - before))
+        # In this order: the owner may give both of them another wire as soon as it knows.
+        self.sender.wire_lost()
         if self.receiver is not None and not self.eof:
             self.receiver.finish(keep_partial=False)
-        self.sender.wire_lost()
+        self.lost = True
         self.owner.wire_lost(self, exc)
 
     # -- what the components want

@@ -281,7 +281,7 @@ class TCPClient(Driven):
         wire = self._wire
         if wire is None or not wire.lost or self._receiver.wire is wire or self._state is not State.OUTSIDE:
             return
-        if not self.reconnect:
+        if self._sender.finishing or self._sender.ended or not self.reconnect:
             self._wire = None
             self.end()
         else:

@@ -90,6 +90,24 @@ def test_replies_go_to_the_client_that_is_there_and_not_to_the_next(net: Net) ->
     net(main)
 
 
+def test_what_a_client_did_not_take_before_it_left_is_not_for_the_next(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server, feed = single(), Stalled()
+        s.activate(Pipeline(feed, server))
+        async with connected(server.port, receive_buffer_bytes=4096) as one, connected(server.port) as two:
+            await until(lambda: server.connected == one.name)
+            for _ in range(1000):
+                feed.send("for one " + "x" * 20_000)
+            await until(lambda: server.children[0].pending_bytes)  # type: ignore[attr-defined]
+            one.reset()
+            await until(lambda: server.connected == two.name)
+            assert server.unsent > 100
+            feed.send("for two")
+            assert await two.line() == "for two"
+
+    net(main)
+
+
 def test_what_comes_for_nobody_is_thrown_away_and_counted(net: Net) -> None:
     async def main(s: Scheduler) -> None:
         server = single()

@@ -125,6 +125,7 @@ def test_it_reconnects_after_a_break_and_tells_once_a_change(net: Net, caplog: p
             server.up()
             await server.accept()
             await until(lambda: isinstance(status.messages[-1], Connected))
+            assert client._backoff.next_delay_s() <= 0.005  # it begins anew after each success
         assert probe.messages == ["hello"] * 3
         refused, peer_name = Disconnected("Connection refused"), f"127.0.0.1:{server.port}"
         reset = [Connected(peer_name), Disconnected("Connection reset by peer"), Gap(0, len("partial"))]

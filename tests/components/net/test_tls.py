@@ -209,6 +209,32 @@ def test_a_server_that_stalls_the_handshake_is_given_up(net: Net, trusting: ssl.
     net(main)
 
 
+def test_a_stalled_subscriber_is_cut_over_tls_too(net: Net, serving: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
+    async def main(s: Scheduler) -> None:
+        plane = Backplane("E")
+        server = SimpleServer(
+            lambda: SubscribeTo("E"), 0, tls=serving, announce=False, pending_limit_bytes=1 << 20, stall_timeout_s=60
+        )
+        s.activate(server, plane)
+
+        def shake() -> ssl.SSLSocket:
+            sock = socket.create_connection(("127.0.0.1", server.port))
+            return trusting.wrap_socket(sock, server_hostname="localhost")
+
+        silent = await asyncio.get_running_loop().run_in_executor(None, shake)
+        try:
+            await until(lambda: plane.subscribers)
+            while not server.connection_statistics().cut:
+                plane.publish_many(["x" * 999] * 100)
+                await asyncio.sleep(0)
+            assert server.connection_statistics().cut == {"pending": 1}
+            await until(lambda: not plane.subscribers)
+        finally:
+            silent.close()
+
+    net(main)
+
+
 def test_stopping_does_not_wait_for_a_peer_that_says_no_goodbye(
     net: Net, serving: ssl.SSLContext, trusting: ssl.SSLContext
 ) -> None:
