@@ -75,6 +75,9 @@ def merge_boxes(inherited: Mapping[str, Box], declared: object, where: str) -> M
     return MappingProxyType(merged)
 
 
+_MANY = 16
+
+
 class Kind(Enum):
     DELIVER = "outbox to inbox"
     PASS_IN = "inbox of a chassis to inbox of a child"
@@ -125,7 +128,11 @@ def connect(linkage: Linkage) -> None:
         )
     beginnings[linkage.source_box] = linkage
     ends = sink.to_out if linkage.kind is Kind.PASS_OUT else sink.to_in
-    ends.setdefault(linkage.sink_box, []).append(linkage)
+    there_are = ends.setdefault(linkage.sink_box, [])
+    there_are.append(linkage)
+    # What has ended stays for the sake of error texts, but not for ever: a receiver may see millions of senders.
+    if len(there_are) >= _MANY and not len(there_are) & (len(there_are) - 1):
+        there_are[:] = [link for link in there_are if not link.source.ended]
 
 
 def disconnect(linkage: Linkage) -> bool:
@@ -136,7 +143,8 @@ def disconnect(linkage: Linkage) -> bool:
         return False
     del beginnings[linkage.source_box]
     ends = sink.to_out if linkage.kind is Kind.PASS_OUT else sink.to_in
-    ends[linkage.sink_box].remove(linkage)
+    if linkage in ends[linkage.sink_box]:
+        ends[linkage.sink_box].remove(linkage)
     return True
 
 

@@ -343,7 +343,7 @@ class Scheduler:
         self.state = "stopping"
         self._deadline = self.call_at(self.time() + self.stop_deadline_s, self._deadline_passed)
         for part in tuple(self.parts):
-            if part._parent is None or part._parent._state is _ENDED:
+            if part._parent not in self.parts:
                 self.stop_part(part, reason)
         if not self.parts:
             self._finish()
@@ -361,13 +361,13 @@ class Scheduler:
 
     def _posted(self, action: Callable[[], object]) -> None:
         """Call `action`, and run what it made ready in the same turn of the event loop."""
-        if self.awake:
-            action()
-            return
+        had_turn_coming = self.awake
         self.awake = True
         try:
             action()
-        finally:
+        except BaseException as exc:  # under run_async the loop, and its handler, are somebody else's
+            self._kernel_failed(exc)
+        if not had_turn_coming:
             self._slice()
 
     def call(self, action: Callable[[], T], timeout_s: float | None = None) -> T:
@@ -382,6 +382,8 @@ class Scheduler:
         answer: Future[T] = Future()
 
         def ask() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return  # the run has ended, and has answered
             try:
                 answer.set_result(action())
             except BaseException as exc:
@@ -527,6 +529,10 @@ class Scheduler:
     def held_by(self) -> tuple[str, ...]:
         """What outside can bring messages now."""
         return tuple(why for why, idle in self._outside.values() if not idle())
+
+    def _is_held(self) -> bool:
+        """Can anything outside bring messages now? Asked at each idleness: the first that can is enough."""
+        return any(not idle() for _why, idle in self._outside.values())
 
     def kick(self) -> None:
         """Schedule a slice, if none is."""
@@ -1088,7 +1094,7 @@ class Scheduler:
         elif isinstance(trap, Foreign):
             part._why = trap
             part._state = State.FOREIGN
-            self.hold(part, f"{part.path} awaits {trap.future!r}")
+            self.hold(part, f"{part.path} awaits something of asyncio's")
             trap.future.add_done_callback(lambda _future: self._future_done(part, trap))
         elif isinstance(trap, Join):
             part._why = trap
@@ -1192,7 +1198,11 @@ class Scheduler:
         for part in tuple(self.parts):
             if part._state is _ENDED or part._state is State.HOLLOW:
                 continue
-            log.warning("%s did not stop within %g s: %s", part.path, self.stop_deadline_s, part.abandon())
+            try:
+                left = part.abandon()
+            except Exception as exc:  # it must not keep the others from being given up
+                left = f"abandon() raised {exc!r}"
+            log.warning("%s did not stop within %g s: %s", part.path, self.stop_deadline_s, left)
             part._closing = True
             self.part_ended(part)
         for part in tuple(self.parts):
@@ -1226,7 +1236,7 @@ class Scheduler:
         """Nothing is ready: look whether anything ever can be."""
         if self._cycles:
             self._end_cycles()
-        while not (self.ready or len(self._timers) or self.held_by) and self.state == "running":
+        while not (self.ready or len(self._timers) or self._is_held()) and self.state == "running":
             waiting = [
                 part for part in self.parts
                 if part._counts and not part._input_ended and part._state in (_WAITING, State.OUTSIDE)
@@ -1237,7 +1247,7 @@ class Scheduler:
             # Those that nobody feeds come first: what they send at their end is to find its receivers waiting.
             for part in [part for part in waiting if not part.has_producers()] or waiting:
                 self.input_ended(part)
-        if self.ready or len(self._timers) or self.held_by or self.state != "running" or not self.parts:
+        if self.ready or len(self._timers) or self._is_held() or self.state != "running" or not self.parts:
             return
         if blocked := [(part, box) for part in self.parts if (box := part.blocked_on()) is not None]:
             text = ", ".join(f"{p.path} waits for room in {box.owner.path}.{box.name}" for p, box in blocked[:10])

@@ -191,6 +191,7 @@ class _Thread:
         self._outgoing: deque[tuple[str, Any]] = deque()
         self._links = component._links
         self._posted = False
+        self._failure: BaseException | None = None  # what sending its messages raised, in the scheduler's thread
         self._bell = threading.Semaphore(0)
         self._room_wanted = False
 
@@ -247,7 +248,11 @@ class _Thread:
         except BaseException as exc:
             outgoing.clear()
             self.stop()
-            self.scheduler.part_failed(component, exc)
+            self._failure = exc
+            if component.on_error == "stop":
+                self.scheduler.part_failed(component, exc)
+            else:
+                component.interrupt()  # main() is called again, in a new thread, once this one has ended
             return
         if self._room_wanted:
             self._ring_when_room()
@@ -289,6 +294,7 @@ class _Thread:
         component, scheduler = self.component, self.scheduler
         if component._state is State.ENDED:
             return
+        exc = self._failure or exc
         if exc is None or isinstance(exc, Stopped):
             scheduler.part_ended(component)
         else:
