@@ -22,7 +22,8 @@ SCENARIOS = sorted(path.stem for path in GOLDEN.glob("*.py"))
 def failure_of(name: str) -> ComponentError:
     """Run a scenario's script, in virtual time, as its author would."""
     path = GOLDEN / f"{name}.py"
-    with isolated(Scheduler(loop_factory=VirtualLoop, watchdog_s=None, shuffle="")), pytest.raises(ComponentError) as caught:
+    scheduler = Scheduler(loop_factory=VirtualLoop, watchdog_s=None, shuffle="")
+    with isolated(scheduler), pytest.raises(ComponentError) as caught:
         exec(compile(path.read_text(), str(path), "exec"), {"__name__": name})
     return caught.value
 
