@@ -337,6 +337,9 @@ class Component(Part):
                 self._children[component] = None
         if self._scheduler is not None and self in self._scheduler.parts:
             self._scheduler.activate(*components)
+            if self._closing:  # it was told to stop, and its last step has yet to come
+                for component in components:
+                    component.stop("its parent was stopped")
 
     def forget_child(self, child: Part) -> None:
         if child in self._children and self._child_names is not None:

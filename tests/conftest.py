@@ -185,7 +185,7 @@ def _pending_tasks() -> Found:
     """
     tasks: Any = getattr(asyncio.tasks, "_all_tasks", None)
     if tasks is None:
-        tasks = asyncio.tasks._scheduled_tasks
+        tasks = vars(asyncio.tasks)["_scheduled_tasks"]
     return {task: repr(task) for task in list(tasks) if not task.done()}
 
 

@@ -186,7 +186,9 @@ class SubscribeTo(Component):
         if end is None or end[0].ended:
             self._into = None
             return None
-        if any(sender is not self and not _is_part_of(self, sender) for sender, _ in upstream(*end)):
+        shared = any(sender is not self and not _is_part_of(self, sender) for sender, _ in upstream(*end))
+        # A TCP sender's inbox has no message limit, so there others' messages are no hindrance.
+        if shared and not hasattr(end[0], "takes_subscriptions"):
             self._into = self.open_inbox("inbox")
             self._configure(self._into, self)
             return super().start()

@@ -47,3 +47,36 @@ def test_an_interpreter_without_standard_descriptors_still_runs() -> None:
     program = "from axonlike import *\nclass A(Component):\n    def main(self): yield\nrun(A())"
     done = subprocess.run(["sh", "-c", f"exec {sys.executable} -c '{program}' <&-"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_child_that_is_added_to_a_parent_that_was_told_to_stop_is_stopped_too() -> None:
+    log: list[str] = []
+
+    class Parent(Component):
+        async def main(self) -> None:
+            self.stop()
+            self.add_child(Waits(log))
+
+    Scheduler().run(Parent())
+    assert log in ([], ["Waits began", "Waits closed"])
+
+
+def test_a_child_that_is_added_while_a_parent_closes_is_stopped_too() -> None:
+    log: list[str] = []
+
+    class Parent(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            try:
+                yield self.sleep(3600)
+            finally:
+                self.add_child(Waits(log))
+
+    class Stops(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            yield
+            parent.stop()
+
+    parent = Parent()
+    Scheduler().run(parent, Stops())
+    assert parent.ended
+    assert log in ([], ["Waits began", "Waits closed"])
