@@ -640,6 +640,8 @@ class Scheduler:
         part._body = None
         after, part._after = part._after, None
         if after is not None:
+            # It may have stopped itself in its very last step: then its children are to stop too.
+            part._closing = part._closing or type(after) is _StopAfterStep
             after.settle()
         self._outside.pop(part, None)
         _tell_those_above(part)
