@@ -472,6 +472,7 @@ class Several:
         self.parts: dict[Any, None] = {first: None, second: None}
 
     def settle(self) -> None:
+        """Settle each of them, in the order of their first use."""
         for part in self.parts:
             part.settle()
 
