@@ -56,7 +56,7 @@ def test_row_06_an_idle_graph_does_not_wake_up(loop: str) -> None:
                 total = 0
                 for task in os.listdir("/proc/self/task"):
                     for line in open(f"/proc/self/task/{{task}}/status"):
-                        if "ctxt_switches" in line:
+                        if line.startswith("voluntary"):  # the others are a busy machine's doing
                             total += int(line.split()[1])
                 return total
         say("ready")
