@@ -136,6 +136,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.jumps += 1
 
 
+_NAP_S = 0.005
+
+
 class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type, unused-ignore]
     """The machine's selector, but where it would sleep, virtual time passes instead if it may."""
 
@@ -162,8 +165,9 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-t
             held_by = scheduler.held_by if scheduler is not None else ()
             if not held_by:
                 raise RuntimeError("nothing can happen any more in virtual time: there is no timer, thread or socket")
+        # In short naps: a thread that was about to rest when it was asked about does so without telling the loop.
         began_s = time.monotonic()
-        events = super().select(timeout)
+        events = super().select(_NAP_S if timeout is None else min(timeout, _NAP_S))
         passed_s = time.monotonic() - began_s
         self._loop.clock.advance(passed_s if timeout is None else min(passed_s, timeout))
         return events
