@@ -17,7 +17,7 @@ check:
 	scripts/setup test serial fast
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy $(TYPED)
-	$(PYTHON) -m pytest -m "not slow and not soak and not system"
+	$(PYTHON) -m pytest -n 4 --dist worksteal -m "not slow and not soak and not system"
 
 test:
 	scripts/test

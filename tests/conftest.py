@@ -60,8 +60,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    # A thread that a failed test left behind would keep the interpreter from ending.
-    faulthandler.dump_traceback_later(EXIT_GUARD_S, exit=True, file=config.stash[_stderr])
+    # A thread that a failed test left behind would keep the interpreter from ending. A worker process of a parallel
+    # run waits here for the others, and its master ends it.
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(EXIT_GUARD_S, exit=True, file=config.stash[_stderr])
 
 
 def pytest_report_header() -> str | None:

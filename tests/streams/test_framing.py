@@ -276,10 +276,14 @@ def test_a_line_without_end_never_takes_more_than_the_limit_and_some_feeds(
     too_long: str, ending: bytes | None, feed_bytes: int
 ) -> None:
     limit_bytes = 16384
-    decoder = line_decoder("utf-8", limit_bytes=limit_bytes, too_long=too_long, ending=ending)
+
+    def peak() -> int:
+        decoder = line_decoder("utf-8", limit_bytes=limit_bytes, too_long=too_long, ending=ending)
+        return held_bytes(decoder, b"x" * feed_bytes, 60_000 // feed_bytes + 20)
+
     # Copies of one feed are alive side by side for a moment; 8 KiB are the objects themselves and the exception.
-    peak = held_bytes(decoder, b"x" * feed_bytes, 60_000 // feed_bytes + 20)
-    assert peak < 2 * limit_bytes + 3 * feed_bytes + 8192
+    # The least of three: what other threads of the test run allocate meanwhile is counted too, and only adds.
+    assert min(peak() for _ in range(3)) < 2 * limit_bytes + 3 * feed_bytes + 8192
 
 
 def test_many_bytes_one_at_a_time_are_not_copied_again_each_time() -> None:
@@ -404,7 +408,7 @@ def test_a_decoder_gives_back_the_room_of_a_long_message() -> None:
         for piece in (stream[:500_000], stream[500_000:]):
             frames.feed(piece)
         del stream, piece
-        assert tracemalloc.get_traced_memory()[0] < 50_000
+        assert tracemalloc.get_traced_memory()[0] < 250_000  # either message alone is a million
     finally:
         tracemalloc.stop()
 
