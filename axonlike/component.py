@@ -600,8 +600,16 @@ class Component(Part):
             return
         if isinstance(message, Shutdown):
             scheduler.stop_part(self, message.reason or "Shutdown")
-        else:
+        elif not self._is_fed_by_others_than(scheduler.current):
             scheduler.input_ended(self)
+
+    def _is_fed_by_others_than(self, sender: Part | None) -> bool:
+        """Is `sender` one of its producers, and not the last? Then its ProducerFinished ends nothing yet.
+
+        From a component that feeds it no data it is a command, and counts.
+        """
+        feeders = {feeder for inbox in self._data for feeder in inbox.feeders or ()}
+        return sender in feeders and len(feeders) > 1
 
     def unlink_all(self, shut_down: bool) -> None:
         signal = self._links.get("signal")
@@ -614,7 +622,11 @@ class Component(Part):
             owner = link.owner
             if isinstance(owner, Component) and link in owner._data:
                 consumers[owner] = None
-        if isinstance(signal, Inbox | Door) and not (isinstance(signal, Inbox) and signal.closed):
+        if isinstance(signal, Door):
+            # Of several producers only the last one's end is the end of the input.
+            if shut_down or not (signal.owner.has_producers() and self._has_fed(signal.owner)):
+                signal.put(Shutdown(self.path) if shut_down else ProducerFinished(self.path))
+        elif isinstance(signal, Inbox) and not signal.closed:
             signal.put(Shutdown(self.path) if shut_down else ProducerFinished(self.path))
         scheduler = self._scheduler
         for inbox in self._inboxes.values():
@@ -633,6 +645,11 @@ class Component(Part):
             for linkage in tuple(self._wires.all()):
                 if linkage.kind is Kind.PASS_OUT and linkage.source is self:
                     _linkage.disconnect(linkage)
+
+    def _has_fed(self, consumer: Component) -> bool:
+        wires = self.wires()
+        ends = (_linkage.destination(self, box) for box in wires.from_out if box != "signal")
+        return any(end is not None and end[0] is consumer for end in ends)
 
     def consumer_ended(self, outbox: str) -> None:
         """The receiver of one of its outboxes has ended: when all of them have, nobody needs this component."""

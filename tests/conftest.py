@@ -23,6 +23,7 @@ import faulthandler
 import gc
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -52,6 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # A copy, because pytest puts a file in place of descriptor 2 while a test runs, and what is written there just
     # before the process ends would be lost. Left open: it is needed until the very end.
     config.stash[_stderr] = os.dup(2)
+    # Started with `&` or nohup, we are deaf to these, and so would be each program that a test starts and interrupts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # libuv keeps one pipe for the life of the process from its first loop on: no test's leak.
     with contextlib.suppress(ImportError):
         import uvloop

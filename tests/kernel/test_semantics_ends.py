@@ -296,6 +296,34 @@ def test_rule_15_producer_finished_never_overtakes_data() -> None:
     assert probe.ended_by == "finished"
 
 
+class SaysSo(Component):
+    """A source that sends its ProducerFinished itself, as Kamaelia's do."""
+
+    def main(self) -> Generator[Any, Any, None]:
+        self.send("first")
+        self.send(ProducerFinished(self), "signal")
+        yield
+
+
+@pytest.mark.parametrize(
+    "into",
+    [
+        lambda sink: Pipeline(Feeder(["first"]), sink),
+        lambda sink: Pipeline(Feeder(["first"]), Pipeline(sink)),
+        lambda sink: Pipeline(Pipeline(Feeder(["first"]), Relay()), sink),
+        lambda sink: Pipeline(SaysSo(), sink),
+        lambda sink: Graphline(A=SaysSo(), B=sink, links="A -> B; A.signal -> B.control"),
+    ],
+    ids=["pipeline", "in a chassis", "from a chassis", "said by itself", "graphline"],
+)
+def test_rule_15_the_end_of_one_producer_is_not_the_end_of_another(into: Any) -> None:
+    noted, late = Noted(), Feeder([PAUSE(5), "late", PAUSE(5), "latest"])
+    graph = into(noted)
+    linked(late, noted)
+    run_virtual(graph, late)
+    assert noted.events == ["first", "late", "latest", "Finished"]
+
+
 class Relay(Component):
     def main(self) -> Generator[Any, Any, None]:
         while True:
