@@ -600,16 +600,24 @@ class Component(Part):
             return
         if isinstance(message, Shutdown):
             scheduler.stop_part(self, message.reason or "Shutdown")
-        elif not self._is_fed_by_others_than(scheduler.current):
-            scheduler.input_ended(self)
+        else:
+            sender = scheduler.current
+            # From a component that feeds it nothing it is a command; of several producers the last one's counts.
+            if not (isinstance(sender, Component) and sender._feeds(self) and self._is_fed_beside(sender)):
+                scheduler.input_ended(self)
 
-    def _is_fed_by_others_than(self, sender: Part | None) -> bool:
-        """Is `sender` one of its producers, and not the last? Then its ProducerFinished ends nothing yet.
+    def _is_fed_beside(self, sender: Component) -> bool:
+        """Do other producers than `sender` (and the chassis out of which it sends) still feed it?"""
+        return any(
+            feeder is not sender and not (isinstance(feeder, Component) and sender.is_within(feeder))
+            for inbox in self._data
+            for feeder in inbox.feeders or ()
+        )
 
-        From a component that feeds it no data it is a command, and counts.
-        """
-        feeders = {feeder for inbox in self._data for feeder in inbox.feeders or ()}
-        return sender in feeders and len(feeders) > 1
+    def _feeds(self, consumer: Component) -> bool:
+        """Does one of its outboxes lead to a data inbox of that component?"""
+        ends = (_linkage.destination(self, box) for box in (self._wires.from_out if self._wires is not None else ()))
+        return any(end is not None and end[0] is consumer and end[1] != "control" for end in ends)
 
     def unlink_all(self, shut_down: bool) -> None:
         signal = self._links.get("signal")
@@ -624,7 +632,7 @@ class Component(Part):
                 consumers[owner] = None
         if isinstance(signal, Door):
             # Of several producers only the last one's end is the end of the input.
-            if shut_down or not (signal.owner.has_producers() and self._has_fed(signal.owner)):
+            if shut_down or not (self._feeds(signal.owner) and signal.owner._is_fed_beside(self)):
                 signal.put(Shutdown(self.path) if shut_down else ProducerFinished(self.path))
         elif isinstance(signal, Inbox) and not signal.closed:
             signal.put(Shutdown(self.path) if shut_down else ProducerFinished(self.path))
@@ -645,11 +653,6 @@ class Component(Part):
             for linkage in tuple(self._wires.all()):
                 if linkage.kind is Kind.PASS_OUT and linkage.source is self:
                     _linkage.disconnect(linkage)
-
-    def _has_fed(self, consumer: Component) -> bool:
-        wires = self.wires()
-        ends = (_linkage.destination(self, box) for box in wires.from_out if box != "signal")
-        return any(end is not None and end[0] is consumer for end in ends)
 
     def consumer_ended(self, outbox: str) -> None:
         """The receiver of one of its outboxes has ended: when all of them have, nobody needs this component."""
