@@ -100,6 +100,7 @@ class AsyncBody:
         return self._run(self.coroutine.throw, exc)
 
     def close(self) -> None:
+        """End the coroutine at its await, without a word to it but GeneratorExit."""
         self.coroutine.close()
         self._over()
 

@@ -19,8 +19,8 @@ An inbox whose owner is a thread keeps `trip` at 1 (`always_trips`): both sides 
 graph (control, signal, errors) never see a message.
 
 Draining (``for message in self.inbox():``) moves what is there into a list and hands out the list's own iterator,
-which costs C speed only; how many the loop has taken is read off the iterator (`length_hint`) when the step is over.
-Until then `attention` sends `recv` and `data_ready` the longer way, so that they agree with the loop.
+which costs C speed only. What the loop has not taken yet, `_rest`, still waits in the box: whoever counts reads it
+off the iterator.
 
 Conservation, for each box at any time:  offered == taken + dropped + unread_at_end + depth.
 """
@@ -31,18 +31,18 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from operator import length_hint
 from typing import Any, Final, Literal, Protocol, cast, get_args
 
 from axonlike.errors import BoxFull, BoxOverrun, Finished, WiringError, did_you_mean
 from axonlike.turn import Turn
-from axonlike.waits import plain_wait
+from axonlike.waits import ROOM, plain_wait
 
 __all__ = [
     "DEFAULT_LIMIT",
     "OVERRUN",
     "UNBOUNDED",
     "BoxStatistics",
+    "Destination",
     "Inbox",
     "Policy",
     "Several",
@@ -60,7 +60,8 @@ OVERRUN: Final = 10_000
 """How far past a box's limit one step may send before it is called a runaway."""
 
 
-_NOTHING: Iterator[Any] = iter(())
+_NOTHING: Any = iter([])  # of the same type as what a loop gets otherwise
+_AT_ONCE: Iterator[Any] = iter(())
 
 
 class Owner(Protocol):
@@ -104,7 +105,21 @@ def check_policy(policy: str) -> Policy:
     return cast("Policy", policy)
 
 
-class Inbox:
+class Destination:
+    """Where an outbox leads; what `send` returns. Awaiting it suspends until there is room."""
+
+    __slots__ = ()
+    full: Any
+
+    def __await__(self) -> Iterator[Any]:
+        return self._until_room() if self.full else _AT_ONCE
+
+    def _until_room(self) -> Iterator[Any]:
+        while self.full:
+            yield ROOM
+
+
+class Inbox(Destination):
     """A named inbox of one component. Iterate it to take what is there now; ``async for`` takes until end of input.
 
     Users get one from `Component.inbox`; `len()` tells its depth, `statistics()` everything.
@@ -112,13 +127,12 @@ class Inbox:
 
     __slots__ = (
         "__weakref__",
-        "_batch",
-        "_folded",
         "_rest",
         "_taken",
         "attention",
         "closed",
         "dropped",
+        "drops",
         "feeders",
         "full",
         "last",
@@ -153,9 +167,7 @@ class Inbox:
         self.feeders: dict[object, int] | None = None
         self.waiters: deque[Sender] | None = None
         self._taken = 0
-        self._batch: list[Any] | None = None
-        self._rest: Iterator[Any] | None = None
-        self._folded = 0
+        self._rest: Any = None  # the iterator that the last loop was given
         self.configure(limit, policy)
 
     def __repr__(self) -> str:
@@ -169,28 +181,29 @@ class Inbox:
         if limit is not None and limit < 1:
             raise WiringError(f"{self.owner.path}.{self.name}: a limit is at least 1, not {limit!r}")
         self.limit = 1 if policy == "latest" else UNBOUNDED if limit is None else limit
-        self.rest_trip = 1 if self.owner.always_trips else self.limit + (self.policy != "block")
+        self.drops = policy != "block"
+        self.rest_trip = 1 if self.owner.always_trips else self.limit + self.drops
         self.trip = 1  # `tripped` finds out at the next message
         if self.full and (policy != "block" or self.depth < self.limit):
             self._relieve()  # who was held back by the old limit goes on
 
     @property
     def limit_or_none(self) -> int | None:
+        """How many messages it may hold; None where that is unbounded."""
         return None if self.limit == UNBOUNDED else self.limit
 
     @property
     def depth(self) -> int:
         """How many messages wait."""
-        queue = self.queue
+        queue, rest = self.queue, self._rest
         depth = 0 if queue is self else len(queue)
-        return depth if self._rest is None else depth + length_hint(self._rest)
+        return depth if rest is None else depth + rest.__length_hint__()
 
     @property
     def taken(self) -> int:
         """How many messages the owner has taken."""
-        if self._batch is None:
-            return self._taken
-        return self._taken + len(self._batch) - self._folded - length_hint(self._rest)
+        rest = self._rest
+        return self._taken if rest is None else self._taken - rest.__length_hint__()
 
     @property
     def offered(self) -> int:
@@ -199,13 +212,15 @@ class Inbox:
 
     @property
     def last_taken(self) -> Any:
-        """The last message that was taken (None if none was)."""
-        batch = self._batch
-        if batch is not None and (done := len(batch) - length_hint(self._rest)) > 0:
-            return batch[done - 1]
-        return self.last
+        """The last message that was taken (None if that is not known)."""
+        rest = self._rest
+        if rest is None or not rest.__length_hint__():
+            return self.last
+        _iter, (batch,), following = rest.__reduce__()
+        return batch[following - 1] if following else None
 
     def statistics(self) -> BoxStatistics:
+        """Its counts at this moment; a frozen object."""
         return BoxStatistics(
             self.name, self.depth, self.limit_or_none, self.policy, self.offered, self.taken, self.dropped,
             self.unread_at_end, len(self.waiters) if self.waiters else 0,
@@ -247,9 +262,10 @@ class Inbox:
 
     def _look(self) -> None:
         """Decide whether the owner may take the short way past the unusual cases."""
-        self.attention = self.full or self._rest is not None or self.queue is self or self.turn.input_ended
+        self.attention = self.full or self.queue is self or self.turn.input_ended
 
     def popleft(self) -> Any:
+        """Raises IndexError, as an empty deque does: the box is its own `queue` only while it holds nothing."""
         raise IndexError
 
     def __len__(self) -> int:
@@ -274,18 +290,20 @@ class Inbox:
                     scheduler.kick()
             else:
                 self.owner.notify(self)
-        queue, limit = self.queue, self.limit
-        if self._rest is None and len(queue) < limit:
+        queue, limit, rest = self.queue, self.limit, self._rest
+        if rest is None and len(queue) < limit:
             self.trip = self.rest_trip
             return
         if queue is self:
             return
-        resting = length_hint(self._rest) if self._rest is not None else 0
+        resting = 0 if rest is None else rest.__length_hint__()
         depth = len(queue) + resting
         if depth < limit:
             self.trip = max(1, self.rest_trip - resting)
         elif self.policy == "block":
             self.full = self.attention = True
+            if resting:
+                turn.after = both(turn.after, self)  # the loop goes on in a later step, which makes the room
             if depth > limit + OVERRUN:
                 raise BoxOverrun(
                     f"one step sent over {OVERRUN} messages past the limit of {limit} of {self.owner.path}."
@@ -319,50 +337,54 @@ class Inbox:
 
     def take(self) -> Any:
         """The oldest message. Raises IndexError when there is none."""
-        if self._rest is not None:
-            for message in self._rest:
-                self.last = message
-                self._fold()
-                break
-            else:
-                self._fold()
-                message = self._pop()
-        else:
-            message = self._pop()
+        message = self._pop() if self._rest is None else self._take_of_rest()
         if self.full and self.depth < self.limit:
             self._relieve()
         return message
+
+    def _take_of_rest(self) -> Any:
+        for message in self._rest:
+            self.last = message
+            return message
+        self._rest = None
+        self.trip = 1
+        return self._pop()
 
     def _pop(self) -> Any:
         self.last = message = self.queue.popleft()
         self._taken += 1
         return message
 
-    def __iter__(self) -> Iterator[Any]:
-        queue = self.queue
-        if not self.attention and len(queue) == 1:
-            return self._one()
-        if self._rest is not None:
+    def __iter__(self) -> Any:
+        rest = self._rest
+        if rest is not None and rest.__length_hint__():
             self._put_back()
-        if not queue or queue is self:
-            return _NOTHING
-        self._batch = batch = list(queue)
-        queue.clear()
-        self._rest = rest = iter(batch)
-        self.attention = True
-        turn = self.turn
-        turn.last = self
-        turn.after = self if turn.after is None else both(turn.after, self)
-        return rest
-
-    def _one(self) -> Iterator[Any]:
-        """A loop over a single message needs no list, and is counted at once."""
         queue = self.queue
-        if queue and queue is not self:
-            self.turn.last = self
+        number = len(queue)
+        if number == 1:
             self.last = message = queue.popleft()
+            self._rest = rest = iter([message])
             self._taken += 1
-            yield message
+            turn = self.turn
+            turn.last = self
+            if self.full or self.waiters or self.drops:
+                turn.after = both(turn.after, self)
+                self.trip = 1
+        elif number:
+            batch = list(queue)
+            queue.clear()
+            self.last = batch[-1]
+            self._rest = rest = iter(batch)
+            self._taken += number  # less what the iterator still has: see `taken`
+            turn = self.turn
+            turn.last = self
+            turn.after = self if turn.after is None else both(turn.after, self)
+            if self.drops:
+                self.trip = 1
+        else:
+            self._rest = None
+            return _NOTHING
+        return rest
 
     def take_up_to(self, number: int) -> list[Any]:
         """At most so many of the oldest messages."""
@@ -383,47 +405,33 @@ class Inbox:
             self.settle()
         return messages
 
-    def settle(self) -> None:
-        """After a step: count what a draining loop took, and let a sender in where there is room now.
+    def count_taken(self, number: int) -> None:
+        """So many messages were taken from `queue` itself (below 0: put back into it)."""
+        self._taken += number
 
-        The scheduler does the first lines itself when a loop has taken everything from a box that was not full.
-        """
-        if self._rest is not None:
-            self._fold()
+    def settle(self) -> None:
+        """After a step: let a sender in where there is room now."""
+        rest = self._rest
+        if rest is not None and rest.__length_hint__():
+            self.trip = 1  # the loop goes on in a later step; what it holds counts
         if self.full:
             if self.depth < self.limit:
                 self._relieve()
-            elif self._rest is not None:
-                # The loop goes on in a later step, which makes the room: look again after that one.
+            elif rest is not None and rest.__length_hint__():
+                # That later step makes the room: look again after it.
                 turn = self.turn
                 turn.after = both(turn.after, self)
         elif self.waiters:
             self._wake_one()
 
-    def _fold(self) -> None:
-        """Count what the loop has taken since the last look; let go of those messages."""
-        batch = self._batch
-        assert batch is not None
-        done = len(batch) - length_hint(self._rest)
-        if done > self._folded:
-            self._taken += done - self._folded
-            self.last = batch[done - 1]
-            batch[self._folded : done] = [None] * (done - self._folded)
-            self._folded = done
-        if done == len(batch):
-            self._batch = self._rest = None
-            self._folded = 0
-            self._look()
-        self.trip = 1
-
     def _put_back(self) -> None:
         """A loop was left early: its rest goes back to the head of the queue."""
-        self._fold()
-        if self._rest is not None:
-            self.queue.extendleft(reversed(list(self._rest)))
-            self._batch = self._rest = None
-            self._folded = 0
-            self._look()
+        self.last = self.last_taken
+        left = list(self._rest)
+        self._taken -= len(left)
+        self.queue.extendleft(reversed(left))
+        self._rest = None
+        self.trip = 1
 
     def _relieve(self) -> None:
         self.full = False
@@ -487,7 +495,7 @@ def both(after: Any, box: Inbox) -> Any:
     return Several(after, box)
 
 
-class Sink:
+class Sink(Destination):
     """Where an outbox leads that leads nowhere: counts what is sent, and why it went nowhere."""
 
     __slots__ = ("count", "queue", "trip")
@@ -501,6 +509,7 @@ class Sink:
         self.trip = 1
 
     def append(self, _message: Any) -> None:
+        """Count a message that goes nowhere."""
         self.count += 1
 
     def __len__(self) -> int:
@@ -510,9 +519,11 @@ class Sink:
         return True
 
     def put(self, _message: Any) -> None:
+        """As `append`."""
         self.count += 1
 
     def put_many(self, messages: Iterable[Any]) -> None:
+        """As `append`, for each of them."""
         self.count += len(list(messages))
 
     def tripped(self) -> None:

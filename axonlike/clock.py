@@ -15,13 +15,16 @@ __all__ = ["Clock", "Monotonic", "Virtual"]
 class Clock(Protocol):
     """Anything that tells seconds which never go back."""
 
-    def time(self) -> float: ...
+    def time(self) -> float:
+        """Seconds from an arbitrary beginning; never less than before."""
+        ...
 
 
 class Monotonic:
     """The machine's monotonic clock; it does not move when the wall clock is set."""
 
     def time(self) -> float:
+        """Seconds from an arbitrary beginning."""
         return time.monotonic()
 
 
@@ -32,6 +35,7 @@ class Virtual:
         self._now_s = start_s
 
     def time(self) -> float:
+        """Seconds from an arbitrary beginning."""
         return self._now_s
 
     def advance(self, seconds: float) -> None:

@@ -20,18 +20,19 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from axonlike import linkage as _linkage
-from axonlike.box import UNBOUNDED, BoxStatistics, Inbox, Policy, Sink
+from axonlike.box import UNBOUNDED, BoxStatistics, Destination, Inbox, Policy, Sink
 from axonlike.defaults import default_scheduler
 from axonlike.errors import BadYield, BoxEmpty, ComponentError, Site, UsageError, WiringError
+from axonlike.here import UNUSED
 from axonlike.linkage import Box, Kind, Linkage, Wires, merge_boxes, no_such_box
 from axonlike.messages import Crashed, ProducerFinished, Shutdown
 from axonlike.names import Names
-from axonlike.part import NO_FEED, Part, SeveralFeeds
+from axonlike.part import NO_FEED, Part, SeveralFeeds, how_to_make_one
 from axonlike.restarts import RestartLimit
 from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
 from axonlike.turn import Turn
-from axonlike.waits import PLAIN, ROOM, Join, Sleep, Wait, plain_wait
+from axonlike.waits import PLAIN, Join, Sleep, Wait, plain_wait
 
 if TYPE_CHECKING:
     from typing import Self
@@ -85,6 +86,8 @@ class Component(Part):
         "signal": Box("ProducerFinished or Shutdown for downstream"),
     }
     _takes_control: ClassVar[bool] = False
+    _is_whole: ClassVar[bool] = False
+    """True for what is made to be run: a chassis, a server."""
     _compose: ClassVar[Callable[[Any, Any], Component]]  # a | b; the chassis sets it
 
     _child_names: Names | None
@@ -110,6 +113,8 @@ class Component(Part):
         self = super().__new__(cls)
         self.name = cls.__name__
         self._turn = Turn(self, NO_FEED)
+        self._inboxes = {}
+        self._links = {}
         self._stands = State.NEW
         self._body = None
         self._timer = None
@@ -131,6 +136,13 @@ class Component(Part):
             frame = frame.f_back
         self._made_code = frame.f_code
         self._made_line = frame.f_lineno
+        if (
+            self._is_whole
+            and frame.f_code.co_name == "<module>"
+            and frame.f_globals.get("__name__") == "__main__"
+            and len(UNUSED) < 10
+        ):
+            UNUSED[self] = None  # said at exit (defaults.py), if nothing comes of it
         return self
 
     def __repr__(self) -> str:
@@ -150,10 +162,11 @@ class Component(Part):
             from axonlike.bodies import AsyncBody
 
             self._body = AsyncBody(self, body)
-            self._sent = _Sent(self)
         else:
+            code = getattr(self.main, "__code__", None)
+            where = f" ({Site(code.co_filename, code.co_firstlineno)})" if code is not None else ""
             raise UsageError(
-                f"main() of {self.path} returned {body!r} where it should be a generator or a coroutine: "
+                f"main() of {self.path}{where} returned {body!r} where it should be a generator or a coroutine: "
                 "put a yield into it, write it as `async def`, or make it a ThreadedComponent if it blocks"
             )
         send: Callable[[Any], Any] = self._body.send
@@ -191,16 +204,15 @@ class Component(Part):
         that inbox is full; in an ``async def``, ``await self.send(...)`` suspends right here. Raises NoSuchBox, BoxFull
         (policy "error") and BoxOverrun (thousands past the limit in one step).
         """
-        turn = self._turn
         try:
-            inbox = turn.links[box]
+            inbox = self._links[box]
         except KeyError:
             inbox = self._open_outbox(box)
         queue = inbox.queue
         queue.append(message)
         if len(queue) >= inbox.trip:
             inbox.tripped()
-        return turn.sent
+        return inbox
 
     def send_many(self, messages: Iterable[Any], box: str = "outbox") -> Any:
         """Deliver several messages in order: as `send` for each, with one look at the receiver."""
@@ -208,14 +220,13 @@ class Component(Part):
         if link is None:
             link = self._open_outbox(box)
         link.put_many(messages)
-        return self._sent
+        return link
 
     def recv(self, box: str = "inbox") -> Any:
         """Take the oldest message from an inbox. Raises BoxEmpty when there is none: look with `data_ready` first."""
-        turn = self._turn
         try:
-            inbox = turn.inboxes[box]
-            if inbox.attention:
+            inbox = self._inboxes[box]
+            if inbox.attention or inbox._rest is not None:
                 message = inbox.take()
             else:
                 inbox.last = message = inbox.queue.popleft()
@@ -226,21 +237,21 @@ class Component(Part):
                 f"{self.path}: recv({box!r}) on an empty box; look with data_ready({box!r}) "
                 f"or `yield self.wait({box!r})` first"
             ) from None
-        turn.last = inbox
+        inbox.turn.last = inbox
         return message
 
     def data_ready(self, box: str = "inbox") -> int:
         """How many messages wait in an inbox."""
         try:
-            inbox = self._turn.inboxes[box]
+            inbox = self._inboxes[box]
         except KeyError:
             inbox = self.open_inbox(box)
-        return inbox.depth if inbox.attention else len(inbox.queue)
+        return len(inbox.queue) if inbox._rest is None else inbox.depth
 
     def any_ready(self) -> str | None:
         """The name of an inbox (other than control) that holds a message, or None."""
         for inbox in self._data:
-            if inbox.depth if inbox.attention else inbox.queue:
+            if len(inbox.queue) if inbox._rest is None else inbox.depth:
                 return inbox.name
         return None
 
@@ -248,10 +259,9 @@ class Component(Part):
         """The inbox itself. ``for m in self.inbox():`` takes what lay in it when the loop began;
         ``async for`` takes everything until end of input."""
         try:
-            inbox: Inbox = self._turn.inboxes[box]
+            return self._inboxes[box]
         except KeyError:
             return self.open_inbox(box)
-        return inbox
 
     # -- waiting
 
@@ -297,7 +307,17 @@ class Component(Part):
 
     @property
     def ended(self) -> bool:
+        """Is it over, in whatever way? An ended component never runs again."""
         return self._state is State.ENDED
+
+    @property
+    def input_ended(self) -> bool:
+        """Has its input ended? Its boxes may still hold messages, but nothing will come any more.
+
+        For a body that has something else to do than wait; a wait on empty boxes raises `Finished` by itself. A thread
+        looks at this first and at its boxes then: so it misses nothing.
+        """
+        return self._turn.input_ended
 
     @property
     def made_at(self) -> Site:
@@ -306,25 +326,19 @@ class Component(Part):
 
     @property
     def inbox_names(self) -> tuple[str, ...]:
+        """Its inboxes: those of the class, and those that `add_inbox` gave it."""
         return tuple(self._inbox_specs_)
 
     @property
     def outbox_names(self) -> tuple[str, ...]:
+        """Its outboxes: those of the class, and those that `add_outbox` gave it."""
         return tuple(self._outbox_specs_)
 
     def add_child(self, *components: Component) -> None:
         """Make components part of this one: they start with it (at once if it runs), bear its path and stop with it."""
         for component in components:
             if not _is_component(component):
-                hint = ""
-                if isinstance(component, type):
-                    hint = f": pass an instance, {component.__name__}(...)"
-                elif inspect.isroutine(component):
-                    hint = f": make one of the function, step({component.__name__})"
-                elif isinstance(component, (list, tuple)):
-                    of_parts = any(map(_is_component, component))
-                    hint = ": put a * before it" if of_parts else ": to send what is in it, DataSource([...])"
-                raise WiringError(f"{self.path}: {component!r} is not a component{hint}")
+                raise WiringError(f"{self.path}: {component!r} is not a component{how_to_make_one(component)}")
             if component._parent is not None and component._parent is not self:
                 raise WiringError(f"{component.path} is part of {component._parent.path} already; make a second one")
             if component is self:
@@ -335,6 +349,7 @@ class Component(Part):
                 component.name = self._child_names.take(component.name)
                 component._parent = self
                 self._children[component] = None
+                UNUSED.pop(component, None)
         if self._scheduler is not None and self in self._scheduler.parts:
             self._scheduler.activate(*components)
             if self._closing:  # it was told to stop, and its last step has yet to come
@@ -403,13 +418,13 @@ class Component(Part):
         except WiringError:
             _linkage.disconnect(new)
             raise
-        _relink(new)
+        _relink(new, came=True)
         return new
 
     def unlink(self, linkage: Linkage) -> None:
         """Take a link back; the outbox then leads nowhere. Harmless if it is gone."""
         if _linkage.disconnect(linkage):
-            _relink(linkage)
+            _relink(linkage, came=False)
 
     def _kind_of(self, a: Component, a_box: str, b: Component, b_box: str, passthrough: str | None) -> Kind:
         if passthrough is None and a is not b:
@@ -664,7 +679,13 @@ class Component(Part):
             if box != "signal" and link is not sinks.get(("unlinked", box))
         ]  # fmt: skip
         if linked and all(link is sinks.get(("to_ended", box)) for box, link in linked):
-            self._scheduler.stop_part(self, "all receivers have ended")
+            pending = self._state is State.READY and getattr(self._resume, "__self__", None) is not self._body
+            if self._input_ended and pending:
+                # It is told of the end of its input in this moment (the members of a circle are, all at once): it
+                # has that one step to send what it keeps, which then counts as sent to nobody.
+                self._scheduler.stop_after_step(self, "all receivers have ended")
+            else:
+                self._scheduler.stop_part(self, "all receivers have ended")
 
     def failed(self, error: BaseException) -> bool:
         policy = self.on_error
@@ -715,7 +736,7 @@ class Component(Part):
         )  # fmt: skip
 
 
-class Door:
+class Door(Destination):
     """What links to a control box lead to: the kernel takes ProducerFinished and Shutdown before the box."""
 
     __slots__ = ("owner", "queue", "trip")
@@ -750,25 +771,6 @@ class Door:
 
     def tripped(self) -> None:
         """Never called: a door's length stays below its trip."""
-
-
-class _Sent:
-    """What `send` returns in an ``async def``: awaiting it suspends while a box that the component feeds is full."""
-
-    __slots__ = ("_component",)
-
-    def __init__(self, component: Component) -> None:
-        self._component = component
-
-    def __await__(self) -> Iterator[Any]:
-        return self._until_room() if self._component._feed.full else _AT_ONCE
-
-    def _until_room(self) -> Generator[Any, Any, None]:
-        while self._component._feed.full:
-            yield ROOM
-
-
-_AT_ONCE: Iterator[Any] = iter(())
 
 
 class Step(Component):
@@ -854,8 +856,8 @@ def _free_name(name: str, taken: Iterable[str]) -> str:
     return f"{name}-{number}"
 
 
-def _relink(linkage: Linkage) -> None:
-    """Resolve anew whatever lies upstream of a link that came or went, and move what waited in between."""
+def _relink(linkage: Linkage, *, came: bool) -> None:
+    """Resolve anew whatever lies upstream of a link that came (or went), and move what waited in between."""
     if linkage.kind is Kind.PASS_IN:
         senders = list(_linkage.upstream(linkage.source, linkage.source_box))
         waiting = linkage.source._inboxes.get(linkage.source_box)
@@ -863,6 +865,8 @@ def _relink(linkage: Linkage) -> None:
         if waiting is not None and waiting.depth and owner is not linkage.source:
             _linkage.move_messages(waiting, owner._target(box))
     else:
+        if came and _linkage.destination(linkage.source, linkage.source_box) is None:
+            return  # it leads nowhere yet, as before: what is nested deep is not to be walked through at each level
         senders = list(_linkage.leaf_outboxes(linkage.source, linkage.source_box))
     for sender, outbox in senders:
         if sender.ended:

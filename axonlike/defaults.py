@@ -7,10 +7,14 @@ on demand and dropped when its run begins.
 from __future__ import annotations
 
 import atexit
+import linecache
 import logging
+import sys
+import warnings
 import weakref
 
-from axonlike.here import HERE
+from axonlike.errors import Site
+from axonlike.here import HERE, UNUSED
 from axonlike.part import Part
 from axonlike.scheduler import Scheduler
 
@@ -42,6 +46,38 @@ def _warn_of_what_never_ran() -> None:
         if scheduler.state == "new" and scheduler.never_ran:
             names = ", ".join(part.path for part in scheduler.never_ran[:10])
             log.warning("activated, but never run: %s (call run(), or .run() on the last one)", names)
+
+
+_STARTERS = ("run", "activate", "start", "background", "handle", "scheduler")
+
+
+@atexit.register
+def _warn_of_unused_graphs() -> None:
+    """``Pipeline(...)`` without ``.run()`` at the top of a script: it would end without a word.
+
+    Only if the text of the script leaves no doubt: it ended by itself, calls nothing that could run something, and
+    catches no error around the place.
+    """
+    ended_by_error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if not UNUSED or ended_by_error is not None or sys.flags.interactive or hasattr(sys, "ps1"):
+        return
+    import ast
+
+    for part in UNUSED:
+        made_at: Site = part.made_at  # type: ignore[attr-defined]  # only components are in there
+        try:
+            tree = ast.parse("".join(linecache.getlines(made_at.filename)))
+        except (SyntaxError, ValueError):
+            continue
+        nodes = list(ast.walk(tree))
+        called = [ast.unparse(node.func).rpartition(".")[2].lower() for node in nodes if isinstance(node, ast.Call)]
+        guarded = any(
+            isinstance(node, ast.Try | ast.With) and node.lineno <= made_at.line <= (node.end_lineno or 0)
+            for node in nodes
+        )
+        if called and not guarded and not any(starter in name for name in called for starter in _STARTERS):
+            text = f"{part.name} made at {made_at} was never run: call .run()"
+            warnings.warn_explicit(text, RuntimeWarning, made_at.filename, made_at.line)
 
 
 def run(*parts: Part) -> None:

@@ -21,6 +21,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import linecache
 import os
 import re
@@ -28,6 +29,8 @@ import reprlib
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from types import FrameType
+from typing import Any
 
 __all__ = [
     "AxonlikeError",
@@ -51,6 +54,9 @@ __all__ = [
 ]
 
 
+_HELP = "help: axonlike explain "
+
+
 class Finished(BaseException):
     """End of input: raised in a body at a wait, pause or blocking recv whose boxes are empty for good.
 
@@ -63,9 +69,13 @@ class Stopped(BaseException):
 
 
 class AxonlikeError(Exception):
-    """Base of all errors of the toolkit. `code` is what ``axonlike explain`` takes."""
+    """Base of all errors of the toolkit. `code` is what ``axonlike explain`` takes; a traceback says so in a note."""
 
     code = "AX100"
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        self.add_note(f"{_HELP}{self.code}")
 
 
 class WiringError(AxonlikeError):
@@ -81,9 +91,23 @@ class NoSuchBox(WiringError):
 
 
 class NameNotProvided(WiringError):
-    """A name that nothing in this scheduler provides."""
+    """A name that nothing in this scheduler provides.
+
+    Attributes: wanted (that name), wanted_by (the path of what needs it), complaint (the text without that path).
+    """
 
     code = "AX203"
+
+    def __init__(self, complaint: str, *, wanted: str = "", wanted_by: str = "") -> None:
+        self.complaint, self.wanted, self.wanted_by = complaint, wanted, wanted_by
+        super().__init__(f"{wanted_by}: {complaint}" if wanted_by else complaint)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_not_provided, (self.complaint, self.wanted, self.wanted_by))
+
+
+def _not_provided(complaint: str, wanted: str, wanted_by: str) -> NameNotProvided:
+    return NameNotProvided(complaint, wanted=wanted, wanted_by=wanted_by)
 
 
 class UsageError(AxonlikeError):
@@ -201,11 +225,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 class ComponentError(AxonlikeError):
-    """A component failed. ``str()`` is the short text that a person needs; `__cause__` is the exception itself.
+    """A component failed. ``str()`` is the short text that a person needs; `cause` is the exception itself.
 
-    Attributes: path ("Pipeline/divide"), script (where the graph was made), made_at (a Site), box, source (the outbox
-    that feeds that box), number (the ordinal, from 1, of the last message taken from the box; 0 if none), value (that
-    message), policy, handled (the policy dealt with it, and the component goes on), failed_at (a Site).
+    Attributes: path ("Pipeline/divide"), made_at (a Site), box, source (the outbox that feeds that box), number (the
+    ordinal, from 1, of the last message taken from the box; 0 if none), value (that message), policy, handled (the
+    policy dealt with it, and the component goes on), failed_at (a Site), called (the function that failed, where no
+    line of the user's can be named: "float").
+
+    `__cause__` is the exception too, so that a traceback shows where it came from; unless no line of the user's is
+    in there and the six lines say it all (a port in use): then it is None, and a traceback shows the six lines only.
     """
 
     code = "AX103"
@@ -232,18 +260,23 @@ class ComponentError(AxonlikeError):
         self.value = value
         self.policy = policy
         self.handled = handled
-        self.failed_at = failed_at or _user_site(cause)
-        self.__cause__ = cause
+        frames = _frames_of(cause)
+        self.failed_at = failed_at or _site_in(frames)
+        self.called = "" if any(_is_users(frame) for frame, _ in frames) else _called_in(frames)
+        self._cause = cause
+        # Set to None, it also suppresses the context, whatever is handled where this is raised.
+        self.__cause__ = cause if _shows_more(cause, self.called) else None
         super().__init__(path, cause)
+        _drop_help(self)  # the sixth line is that
+        _drop_help(cause)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuilt, (self.path, self.__cause__, self.made_at, self.box, self.source, self.number, self.policy))
+        return (_rebuilt, (self.path, self.cause, self.made_at, self.box, self.source, self.number, self.policy))
 
     @property
     def cause(self) -> BaseException:
         """The exception that ended the component."""
-        assert self.__cause__ is not None
-        return self.__cause__
+        return self._cause
 
     def __str__(self) -> str:
         name = self.path.rsplit("/", 1)[-1]
@@ -255,7 +288,8 @@ class ComponentError(AxonlikeError):
             box = f"{self.box}{fed}      message #{self.number}: {show_value(self.value)}"
         else:
             box = "no message taken yet"
-        at = f"      {self.failed_at}" if self.failed_at else ""
+        places = [f"in {self.called}()"] if self.called else []
+        at = f"      {', '.join(places + [str(self.failed_at)] * bool(self.failed_at))}".rstrip()
         outcome = (_HANDLED_TEXT if self.handled else _POLICY_TEXT).get(self.policy, "")
         code = self.cause.code if isinstance(self.cause, AxonlikeError) else self.code
         return (
@@ -289,14 +323,20 @@ def _rebuilt(
 
 def _show_cause(cause: BaseException) -> str:
     """An exception in one line; of a group, the first exceptions in it too."""
-    text = "".join(traceback.format_exception_only(cause))
+    text = _bare(cause)
     if isinstance(cause, BaseExceptionGroup):
         inner = list(_leaves(cause))
-        shown = ["".join(traceback.format_exception_only(exc)).strip() for exc in inner[:_LEAVES_SHOWN]]
+        shown = [_bare(exc).strip() for exc in inner[:_LEAVES_SHOWN]]
         more = f"; and {len(inner) - _LEAVES_SHOWN} more" if len(inner) > _LEAVES_SHOWN else ""
         text = f"{text.strip()}: {'; '.join(shown)}{more}"
     text = hide_secrets(_LINE_ENDS.sub(" ", text[: 2 * _CAUSE_SHOWN].strip()))
     return text if len(text) <= _CAUSE_SHOWN else f"{text[: _CAUSE_SHOWN - 1]}…"
+
+
+def _bare(exc: BaseException) -> str:
+    """Kind and text; the module only of a kind that is not ours."""
+    text = "".join(traceback.format_exception_only(exc))
+    return text.removeprefix(f"{type(exc).__module__}.") if isinstance(exc, AxonlikeError) else text
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
@@ -307,20 +347,101 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield exc
 
 
-def _user_site(cause: BaseException) -> Site | None:
-    """Where it was raised: the innermost line of the user's own, else of a library; None if there is but our own."""
+def _drop_help(exc: BaseException) -> None:
+    notes = getattr(exc, "__notes__", None)
+    if isinstance(notes, list):
+        notes[:] = [note for note in notes if not (isinstance(note, str) and note.startswith(_HELP))]
+
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
+
+_INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
+_BENEATH_US = re.compile(r"^uvloop[/\\]|[/\\](site|dist)-packages[/\\](uvloop|serial)[/\\]")
+
+_Frames = list[tuple[FrameType, int]]
+
+
+def _frames_of(cause: BaseException) -> _Frames:
+    """Where it was raised, the innermost frame last, each with the line in it."""
     if isinstance(cause, BaseExceptionGroup) and len(cause.exceptions) == 1:
-        return _user_site(cause.exceptions[0])  # a TaskGroup's: what failed in it
-    ours = __file__.rsplit("/", 1)[0]
-    frames = [
-        frame for frame in traceback.extract_tb(cause.__traceback__) if not frame.filename.startswith((ours, "<frozen"))
-    ]
-    if not frames:
+        return _frames_of(cause.exceptions[0])  # a TaskGroup's: what failed in it
+    return list(traceback.walk_tb(cause.__traceback__))
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith((_PACKAGE, "<frozen"))
+
+
+def _is_librarys(frame: FrameType) -> bool:
+    """Is it the standard library's, or of a package through which our own components reach the system?"""
+    filename = frame.f_code.co_filename
+    return (filename.startswith(_LIBRARY) and not _INSTALLED.search(filename)) or bool(_BENEATH_US.search(filename))
+
+
+def is_machinery(frame: FrameType) -> bool:
+    """Is it a line of axonlike's, or of what it stands on: nothing that its user could change?"""
+    return _is_ours(frame) or _is_librarys(frame)
+
+
+def _is_users(frame: FrameType) -> bool:
+    return not (is_machinery(frame) or _INSTALLED.search(frame.f_code.co_filename))
+
+
+def _site_in(frames: _Frames) -> Site | None:
+    """The innermost line of the user's own, else of a library; None if there is but our own."""
+    others = [(frame, line) for frame, line in frames if not _is_ours(frame)]
+    if not others:
         return None
-    library = os.__file__.rsplit("/", 1)[0]
-    for frame in reversed(frames):
-        if not frame.filename.startswith(library) and "site-packages" not in frame.filename:
-            break
-    else:
-        frame = frames[-1]
-    return Site(frame.filename, frame.lineno or 0)
+    frame, line = next((found for found in reversed(others) if _is_users(found[0])), others[-1])
+    return Site(frame.f_code.co_filename, line)
+
+
+def _called_in(frames: _Frames) -> str:
+    """The name of the function that a component of ours was given and called (its variable `function`), if one was."""
+    for frame, _ in reversed(frames):
+        if _is_ours(frame):
+            return _name_of(frame.f_locals["function"]) if "function" in frame.f_locals else ""
+    return ""
+
+
+def _name_of(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    module = getattr(function, "__module__", None)
+    return name if module in (None, "builtins", "__main__") else f"{module}.{name}"
+
+
+def _shows_more(cause: BaseException, called: str) -> bool:
+    """Does the traceback of `cause`, with all that led to it, tell a person more than its text?
+
+    It does not where something of ours gave its reason on purpose, or the system refused, and none of the user's lines
+    had a part in it. It does where anything of ours, or of another package, has a defect.
+    """
+    frames = _frames_of(cause)
+    on_purpose = isinstance(cause, AxonlikeError | OSError) or called or not frames or _was_raised(*frames[-1])
+    return not on_purpose or not all(map(is_machinery, _all_frames(cause)))
+
+
+def _was_raised(frame: FrameType, line: int) -> bool:
+    """Is that a ``raise`` of ours?"""
+    filename = frame.f_code.co_filename
+    return filename.startswith(_PACKAGE) and linecache.getline(filename, line).lstrip().startswith("raise ")
+
+
+def _all_frames(exc: BaseException) -> Iterator[FrameType]:
+    """Every frame that the traceback of an exception shows, those of its causes among them."""
+    seen: set[int] = set()
+    work: list[BaseException | None] = [exc]
+    while work:
+        exc_or_none = work.pop()
+        if exc_or_none is None or id(exc_or_none) in seen:
+            continue
+        seen.add(id(exc_or_none))
+        yield from (frame for frame, _ in traceback.walk_tb(exc_or_none.__traceback__))
+        work.append(exc_or_none.__cause__)
+        if not exc_or_none.__suppress_context__:
+            work.append(exc_or_none.__context__)
+        if isinstance(exc_or_none, BaseExceptionGroup):
+            work.extend(exc_or_none.exceptions)

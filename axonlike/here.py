@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from axonlike.part import Part
     from axonlike.scheduler import Scheduler
 
-__all__ = ["HERE", "forget_default", "running_in_this_thread"]
+__all__ = ["HERE", "UNUSED", "forget_default", "running_in_this_thread"]
 
 
 class _Here(threading.local):
@@ -23,6 +24,9 @@ class _Here(threading.local):
 
 
 HERE = _Here()
+
+UNUSED: dict[Part, None] = {}
+"""Graphs that the script itself made (at most ten) and that were neither activated nor made part of anything yet."""
 
 
 def forget_default(scheduler: Scheduler) -> None:

@@ -6,6 +6,8 @@ it. While there is work it looks a few times a second: has the same slice been r
 
 from __future__ import annotations
 
+import ast
+import linecache
 import sys
 import threading
 import time
@@ -14,7 +16,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
-__all__ = ["Watchdog", "stack_of"]
+from axonlike.errors import is_machinery, short_path
+
+__all__ = ["Watchdog", "advice_on", "stack_of"]
 
 
 class Watched(Protocol):
@@ -28,16 +32,69 @@ class Watched(Protocol):
 
 
 def stack_of(thread_id: int, *, skip: Callable[[FrameType], bool] | None = None) -> str:
-    """What a thread is executing now, as text; frames for which `skip` is true are left out."""
+    """What a thread is executing now, as text; frames for which `skip` is true are left out, unless it is true of all.
+
+    A line of advice follows where a loop of the user's is seen to have no yield.
+    """
     frame = sys._current_frames().get(thread_id)
     if frame is None:
         return "  (the thread has ended)\n"
-    summary = traceback.extract_stack(frame)
-    if skip is not None:
-        kept = [f for f, _ in traceback.walk_stack(frame) if not skip(f)]
-        names = {(f.f_code.co_filename, f.f_code.co_name) for f in kept}
-        summary = traceback.StackSummary.from_list([s for s in summary if (s.filename, s.name) in names] or summary)
-    return "".join(summary.format())
+    frames = list(traceback.walk_stack(frame))
+    kept = [found for found in frames if skip is None or not skip(found[0])] or frames
+    summary = traceback.StackSummary.extract(iter(reversed(kept)))
+    return "".join(summary.format()) + _advice(frames)
+
+
+def _advice(frames: list[tuple[FrameType, int]]) -> str:
+    """What to change, if the source of the innermost method of a component of the user's shows it, else nothing."""
+    for frame, line in frames:
+        if not is_machinery(frame) and hasattr(frame.f_locals.get("self"), "any_ready"):
+            return advice_on("".join(linecache.getlines(frame.f_code.co_filename)), frame.f_code.co_filename, line)
+    return ""
+
+
+_RESTS = ("wait", "sleep", "join")
+
+
+def advice_on(source: str, filename: str, line: int) -> str:
+    """What is wrong around a line at which a step hangs: a wait that is not yielded, a loop without yield.
+
+    An empty string where that cannot be seen. It looks at the function (of a component, so with a `self`) that the
+    line is in, and at the loops in that function around the line.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ""
+    around: list[ast.AST] = []  # the innermost last
+    work: list[ast.AST] = [tree]
+    while work:
+        node = work.pop()
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            around.append(node)
+        work.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
+    functions = [node for node in around if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    if not functions:
+        return ""
+    function = functions[-1]
+    word = "await" if isinstance(function, ast.AsyncFunctionDef) else "yield"
+    loops = [node for node in around if isinstance(node, ast.While | ast.For) and node.lineno >= function.lineno]
+    loops = [loop for loop in loops if not any(isinstance(node, _GIVES_WAY) for node in ast.walk(loop))]
+    if not loops:
+        return ""
+    place = f"{short_path(filename)}:"
+    for node in ast.walk(loops[0]):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            called = node.value.func
+            if isinstance(called, ast.Attribute) and called.attr in _RESTS and ast.unparse(called.value) == "self":
+                text = ast.get_source_segment(source, node.value)
+                return f"  {place}{node.lineno}: {text} alone does not wait: write `{word} {text}`\n"
+    if not (function.args.args and function.args.args[0].arg == "self"):
+        return ""
+    return f"  {place}{loops[0].lineno}: this loop has no {word} in it\n"
+
+
+_GIVES_WAY = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 class Watchdog:
@@ -50,6 +107,7 @@ class Watchdog:
         self._work = threading.Event()
         self._closed = threading.Event()
         self.asleep = True
+        self._seen = (-1, 0.0)  # the slice that was running at the last looks, and since when it has been
         self._thread = threading.Thread(target=self._watch, name="axonlike-watchdog", daemon=True)
         self._thread.start()
 
@@ -57,6 +115,14 @@ class Watchdog:
         """There is work again. Called by the scheduler when `asleep`; costs nothing while awake."""
         self.asleep = False
         self._work.set()
+
+    @property
+    def held_s(self) -> float:
+        """For how long the step that runs now has been seen to run. May be read from any thread."""
+        slices, since_s = self._seen
+        watched = self._watched
+        running = slices == watched.slices and watched.running_path is not None and not self.asleep
+        return time.monotonic() - since_s if running else 0.0
 
     def close(self) -> None:
         """End the thread."""
@@ -81,6 +147,7 @@ class Watchdog:
         watched = self._watched
         seen, since, told_s = watched.slices, time.monotonic(), 0.0
         idle_looks = 0
+        self._seen = (seen, since)
         while idle_looks < 2 and not self._closed.is_set():
             if self._work.wait(self._limit_s / 4):
                 self._work.clear()
@@ -92,6 +159,9 @@ class Watchdog:
             elif path is None:
                 since = now
                 idle_looks += 1
-            elif now - since >= max(self._limit_s, 2 * told_s) and watched.thread_id is not None:
+            self._seen = (seen, since)
+            if path is None or since == now:
+                continue
+            if now - since >= max(self._limit_s, 2 * told_s) and watched.thread_id is not None:
                 told_s = now - since
-                self._report(path, told_s, stack_of(watched.thread_id))
+                self._report(path, told_s, stack_of(watched.thread_id, skip=is_machinery))

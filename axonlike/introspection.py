@@ -264,7 +264,8 @@ def _why(part: Part, state: State, scheduler: Scheduler, left: _Left) -> str:
     if state is State.WAITING:
         wait = part.waiting or why
         boxes = " or ".join(map(repr, wait.boxes)) or "any inbox"
-        nobody = "" if part.has_producers() or wait.boxes == ("control",) else ", and nobody feeds it"
+        fed = any(inbox.feeders for inbox in part._data if not wait.boxes or inbox.name in wait.boxes)
+        nobody = "" if fed or "control" in wait.boxes else ", and nobody feeds it"
         return f"waits for a message in {boxes}{left.text(', {} s at most')}{nobody}"
     if state is State.SLEEPING:
         return f"sleeps{left.text(', {} s more')}"

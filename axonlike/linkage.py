@@ -45,6 +45,7 @@ class Box:
 
     @property
     def type_name(self) -> str:
+        """The declared types as a person writes them ("int | str"), or "anything"."""
         types = self.type if isinstance(self.type, tuple) else (self.type,)
         return " | ".join(t.__name__ for t in types if t is not None) or "anything"
 
@@ -79,6 +80,8 @@ _MANY = 16
 
 
 class Kind(Enum):
+    """Which boxes a link joins, and so on which side of a chassis it lies."""
+
     DELIVER = "outbox to inbox"
     PASS_IN = "inbox of a chassis to inbox of a child"
     PASS_OUT = "outbox of a child to outbox of its chassis"
@@ -110,6 +113,7 @@ class Wires:
         self.to_out: dict[str, list[Linkage]] = {}
 
     def all(self) -> Iterator[Linkage]:
+        """All links that touch the component."""
         yield from self.from_out.values()
         yield from self.from_in.values()
         for linkages in (*self.to_in.values(), *self.to_out.values()):

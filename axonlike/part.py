@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from axonlike.box import Inbox, both
@@ -16,7 +17,7 @@ from axonlike.waits import Wait
 if TYPE_CHECKING:
     from axonlike.scheduler import Scheduler
 
-__all__ = ["NO_FEED", "Part", "SeveralFeeds"]
+__all__ = ["NO_FEED", "Part", "SeveralFeeds", "how_to_make_one"]
 
 
 class SeveralFeeds:
@@ -53,6 +54,20 @@ class _Nobody:
 NO_FEED = Inbox(_Nobody(), "none")
 
 
+def how_to_make_one(candidate: object) -> str:
+    """``: `` and what to write instead of something that is not a component; an empty string if there is no saying."""
+    if isinstance(candidate, type):
+        return f": pass an instance, {candidate.__name__}(...)"
+    if inspect.iscoroutine(candidate) or inspect.isgenerator(candidate) or inspect.iscoroutinefunction(candidate):
+        return f": write a Component whose main() does what {candidate.__name__}() does"
+    if inspect.isroutine(candidate):
+        return f": make one of the function, step({candidate.__name__})"
+    if isinstance(candidate, list | tuple):
+        of_parts = any(isinstance(item, Part) for item in candidate)
+        return ": put a * before it" if of_parts else ": to send what is in it, DataSource([...])"
+    return ""
+
+
 def _in_turn(name: str) -> Any:
     """A property of `Part` that stands for an attribute of its `Turn`."""
 
@@ -76,7 +91,9 @@ class Part:
         "_counts",
         "_data",
         "_group",
+        "_inboxes",
         "_joined_by",
+        "_links",
         "_parent",
         "_stands",
         "_timer",
@@ -102,21 +119,21 @@ class Part:
     _closing: bool
     _counts: bool
     _group: Any
+    _inboxes: dict[str, Inbox]
     _joined_by: list[Part] | None
+    _links: dict[str, Any]
+    """Where each outbox leads: an Inbox, a Sink or a Door."""
 
     waiting: Wait | None = _in_turn("waiting")
     _after: Any = _in_turn("after")
     _feed: Inbox | SeveralFeeds = _in_turn("feed")
-    _inboxes: dict[str, Inbox] = _in_turn("inboxes")
     _input_ended: bool = _in_turn("input_ended")
     _last: Inbox | None = _in_turn("last")
-    _links: dict[str, Any] = _in_turn("links")
     _only: Inbox | None = _in_turn("only")
     _pausing: bool = _in_turn("pausing")
     _rests_on: Inbox | None = _in_turn("rests_on")
     _resume: Callable[[Any], Any] = _in_turn("resume")
     _scheduler: Scheduler | None = _in_turn("scheduler")
-    _sent: Any = _in_turn("sent")
     _value: Any = _in_turn("value")
     _why: Any = _in_turn("why")
 
@@ -187,12 +204,9 @@ class Part:
         """It has ended, or will not be started."""
         self._children.pop(child, None)
 
-    def stop_children(self, reason: str) -> None:
-        """It was told to stop: stop what it is made of."""
-        scheduler = self._scheduler
-        assert scheduler is not None
-        for child in tuple(self._children):
-            scheduler.stop_part(child, reason)
+    def stop_children(self, reason: str) -> Sequence[Part]:
+        """It was told to stop: what of the parts that it is made of the scheduler is to stop now, in this order."""
+        return tuple(self._children)
 
     def child_failed(self, child: Part, error: BaseException) -> bool:
         """One of its children failed: True if that was dealt with, and need not end the run."""

@@ -29,11 +29,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from operator import length_hint
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from axonlike.box import Inbox, Several
+from axonlike.box import Destination, Inbox, Several
 from axonlike.errors import (
     AxonlikeError,
     BadYield,
@@ -45,10 +44,10 @@ from axonlike.errors import (
     WiringError,
     did_you_mean,
 )
-from axonlike.here import forget_default, running_in_this_thread
+from axonlike.here import UNUSED, forget_default, running_in_this_thread
 from axonlike.instruments import Watchdog
 from axonlike.names import Names
-from axonlike.part import NO_FEED, Part, SeveralFeeds
+from axonlike.part import NO_FEED, Part, SeveralFeeds, how_to_make_one
 from axonlike.shutdown import REACTION, Ending, Reaction, State, strongly_connected
 from axonlike.signals import Signals
 from axonlike.timers import Timer, TimerQueue
@@ -233,6 +232,7 @@ class Scheduler:
 
     @property
     def running(self) -> bool:
+        """From the start of the run to its end, the orderly stop included."""
         return self.state in ("running", "stopping")
 
     @property
@@ -240,6 +240,11 @@ class Scheduler:
         """The path of the part that runs a step or is being started now (read by the watchdog from its thread)."""
         current = self.current or self._starting
         return None if current is None else current.path
+
+    @property
+    def held_s(self) -> float:
+        """For how long the step that runs now has been seen to run, by the watchdog; 0 without one."""
+        return self._watchdog.held_s if self._watchdog is not None else 0.0
 
     @property
     def current(self) -> Part | None:
@@ -265,10 +270,8 @@ class Scheduler:
             return
         new: dict[Part, None] = {}
         for part in parts:
-            if isinstance(part, type):
-                raise UsageError(f"{part.__name__} is a class: activate an instance, {part.__name__}(...)")
             if not isinstance(part, Part):
-                raise UsageError(f"{part!r} is not a component and cannot be activated")
+                raise UsageError(f"{part!r} is not a component and cannot run{how_to_make_one(part)}")
             if part._state is _ENDED:
                 raise UsageError(f"{part.path} has ended and cannot run again: make a new one")
             if part._scheduler not in (None, self):
@@ -279,6 +282,7 @@ class Scheduler:
         if self.state == "ended":
             raise UsageError("this scheduler's run has ended: use a new one")
         for part in new:
+            UNUSED.pop(part, None)
             if part._parent is None:
                 part.name = self._root_names.take(part.name)
         if self.running:
@@ -502,9 +506,8 @@ class Scheduler:
             return named[name]
         except KeyError:
             there_are = ", ".join(map(repr, sorted(named))) or "none; give one to run() too, or activate it"
-            raise NameNotProvided(
-                f"{wanted_by.path}: no {kind} {name!r}{did_you_mean(name, named)} (there are: {there_are})"
-            ) from None
+            complaint = f"no {kind} {name!r}{did_you_mean(name, named)} (there are: {there_are})"
+            raise NameNotProvided(complaint, wanted=name, wanted_by=wanted_by.path) from None
 
     def call_at(self, when_s: float, action: Callable[..., None], *argument: Any) -> Timer:
         """Have ``action(*argument)`` called at a time on `time()`'s clock."""
@@ -554,18 +557,19 @@ class Scheduler:
 
     def input_ended(self, part: Part) -> None:
         """End of input for a part (see `shutdown.REACTION`)."""
-        part._turn.input_ended = True
-        for inbox in part._data:
-            inbox.attention = True
-        reaction = REACTION[part._state, Ending.FINISHED]
-        if reaction is Reaction.THROW and self._waits_on_empty_boxes(part):
-            self.throw(part, Finished())
-        elif reaction is Reaction.CHILDREN:
-            for child in tuple(part._children):
-                if not child.has_producers():
-                    self.input_ended(child)
-        elif part._state is State.OUTSIDE:
-            part.notice_end_of_input()
+        work = [part]
+        while work:  # a list, since parts may be nested deeper than Python calls
+            part = work.pop()
+            part._turn.input_ended = True
+            for inbox in part._data:
+                inbox.attention = True
+            reaction = REACTION[part._state, Ending.FINISHED]
+            if reaction is Reaction.THROW and self._waits_on_empty_boxes(part):
+                self.throw(part, Finished())
+            elif reaction is Reaction.CHILDREN:
+                work.extend(child for child in reversed(part._children) if not child.has_producers())
+            elif part._state is State.OUTSIDE:
+                part.notice_end_of_input()
 
     def throw(self, part: Part, exc: BaseException, *, at_once: bool = False) -> None:
         """Raise `exc` at the yield where the part stands, at its next turn (`at_once`: full boxes do not delay it)."""
@@ -590,17 +594,30 @@ class Scheduler:
 
         stands: a part that is READY stands in the deque (False for the one whose step has just ended).
         """
+        work: list[tuple[Part, bool]] = [(part, True)]
+        while work:  # a list, since parts may be nested deeper than Python calls
+            part, comes_in = work.pop()
+            if not comes_in:
+                self.hollow_part_may_end(part)
+            elif self._close(part, reason, stands):
+                work.append((part, False))
+                # Children come after, so that they stand before their parent: what started last is closed first.
+                work.extend((child, True) for child in reversed(part.stop_children(reason)))
+            stands = True
+
+    def _close(self, part: Part, reason: str, stands: bool) -> bool:
+        """Begin to stop one part; True if what it is made of is to be stopped next."""
         if part is self.current:
             part._after = _StopAfterStep(part, reason, part._after)
-            return
+            return False
         reaction = REACTION[part._state, Ending.SHUTDOWN]
         if reaction is Reaction.NOTHING or part._closing:
-            return
+            return False
         part._closing = True
         if part not in self.parts:  # activated, but the run has not begun
             self._pending.pop(part, None)
             self._closing_quietly(part)
-            return
+            return False
         if reaction is Reaction.CANCEL and part._state is State.FOREIGN:
             part._turn.feed = NO_FEED
             part._body.cancel(reason)
@@ -610,9 +627,11 @@ class Scheduler:
             twice = stands and part._state is _READY
             part._resume = self._closes(part, twice)
             self._to_the_front(part)
-        # Children come after, so that they stand before their parent: what started last is closed first.
-        part.stop_children(reason)
-        self.hollow_part_may_end(part)
+        return True
+
+    def stop_after_step(self, part: Part, reason: str) -> None:
+        """Shutdown for a part that stands in the deque, when its next step is over."""
+        part._after = _StopAfterStep(part, reason, part._after)
 
     def _to_the_front(self, part: Part) -> None:
         part._turn.rests_on = None
@@ -629,6 +648,18 @@ class Scheduler:
         """A body has ended, in whatever way: close the part's boxes and tell those who need to know."""
         if part._state is _ENDED:
             return
+        self._end(part)
+        # Its parent may have stood for it alone, and so on: a loop, since they may be nested deeper than Python calls.
+        above = part._parent
+        while above is not None and above._state is State.HOLLOW and not above._children:
+            self._end(above)
+            above = above._parent
+        if not self.parts:
+            self._finish()
+        elif self._busy <= 0 and self.state == "running" and self not in self._outside:
+            self.stop("all work is done")
+
+    def _end(self, part: Part) -> None:
         self._leave_waiters(part)
         if part._timer is not None:
             part._timer.cancel()
@@ -661,13 +692,8 @@ class Scheduler:
         if parent is not None:
             parent.forget_child(part)
             parent.child_ended(part)
-            self.hollow_part_may_end(parent)
         else:
             self._root_names.free(part.name)
-        if not self.parts:
-            self._finish()
-        elif self._busy <= 0 and self.state == "running" and self not in self._outside:
-            self.stop("all work is done")
 
     def hollow_part_may_end(self, part: Part) -> None:
         """A part without a body ends with its last child."""
@@ -703,6 +729,10 @@ class Scheduler:
             after.settle()  # others may stand in line behind it; it may have stopped itself
             if part._closing:
                 return
+        # It may have failed outside its own step (a subscription in the publisher's): no second place in a line, then.
+        self._leave_waiters(part)
+        if part._state is _READY and part._turn in self.ready:
+            self.ready.remove(part._turn)
         part._body = None
         part._turn.pausing = False
         part._turn.rests_on = None  # a fresh generator takes no value: what lies in its boxes, it looks for itself
@@ -952,21 +982,24 @@ class Scheduler:
             turn = ready.popleft()
             resting = turn.rests_on
             if resting is not None:
-                # It found its box empty when its last step was over. In a steady stream a message has come since: it
-                # goes on without having been parked and woken. Otherwise it is parked now.
+                # It found its box empty when its last step was over. In a steady stream a message has come since:
+                # it goes on without having been parked and woken. Otherwise it is parked now.
                 if not resting.queue or resting.attention:
                     turn.rests_on = None
                     turn.parks = _PARKS
                     self._wait(turn.part, turn.why)
                     continue
-                turn.value = resting.name
+                value = resting.name
+            else:
+                value = turn.value
             if turn.feed.full:
+                turn.value = value
                 self._current = None  # it was the turn before: a deadlock found here stops that one at once too
                 self._block(turn.part)
                 continue
             self._current = turn
             try:
-                trap = turn.resume(turn.value)
+                trap = turn.resume(value)
             except StopIteration:
                 self._current = None
                 self.part_ended(turn.part)
@@ -977,63 +1010,49 @@ class Scheduler:
                 continue
             after = turn.after
             if after is not None:
-                inbox = turn.only
                 turn.after = None
-                if after is inbox and not inbox.full and not inbox.waiters and not length_hint(inbox._rest, 1):
-                    # The short way of `settle`: a loop has taken everything (and nothing else has counted it since).
-                    batch = inbox._batch
-                    inbox._taken += len(batch) - inbox._folded
-                    inbox._folded = 0
-                    inbox.last = batch[-1]
-                    inbox._batch = inbox._rest = None
-                    inbox.attention = turn.input_ended or inbox.queue is inbox
-                else:
-                    self._current = None
-                    closing = turn.part._closing
-                    after.settle()
-                    if turn.part._closing and not closing and turn.part._stands is _READY:
-                        turn.resume = self._closes(turn.part, False)
-                        continue  # it was stopped just now (by itself, mostly) and stands in the deque again
+                self._current = None
+                closing = turn.part._closing
+                after.settle()
+                if turn.part._closing and not closing and turn.part._stands is _READY:
+                    turn.resume = self._closes(turn.part, False)
+                    continue  # it was stopped just now (by itself, mostly) and stands in the deque again
             if resting is not None:
                 if trap is turn.why:
                     ready.append(turn)  # it goes on as before
                     continue
                 turn.rests_on = None
-            if type(trap) is Wait:
-                inbox = turn.only
-                if inbox is None or inbox.attention or not (trap.simple is inbox.name or trap.simple == ""):
-                    self._wait(turn.part, trap)
-                elif inbox.queue:
-                    turn.value = inbox.name
-                    ready.append(turn)
-                elif turn.parks:
-                    turn.parks -= 1
-                    turn.waiting = trap
-                    inbox.trip = 1
-                else:
-                    turn.why = trap
-                    turn.rests_on = inbox
-                    ready.append(turn)
-            elif trap is None or trap is True or (type(trap) is int and trap == 1):
+            if type(trap) is not Wait:
+                if not (trap is None or trap is True or (type(trap) is int and trap == 1)):
+                    self._current = None
+                    self._trap(turn.part, trap)
+                    continue
                 if not turn.pausing:
                     turn.value = None
                     ready.append(turn)
-                else:
-                    turn.pausing = False
-                    inbox = turn.only
-                    if inbox is None or inbox.attention or inbox.queue:
-                        self._wait(turn.part, PAUSE)
-                    elif turn.parks:
-                        turn.parks -= 1
-                        turn.waiting = PAUSE
-                        inbox.trip = 1
-                    else:
-                        turn.why = PAUSE
-                        turn.rests_on = inbox
-                        ready.append(turn)
+                    continue
+                turn.pausing = False
+                trap = PAUSE
+            inbox = turn.only
+            if (
+                inbox is None
+                or inbox.attention
+                or not (trap.simple is inbox.name or trap.simple == "")
+                or (inbox.queue and trap is PAUSE)
+                or ((rest := inbox._rest) is not None and rest.__length_hint__())
+            ):
+                self._wait(turn.part, trap)
+            elif inbox.queue:
+                turn.value = inbox.name
+                ready.append(turn)
+            elif turn.parks:
+                turn.parks -= 1
+                turn.waiting = trap
+                inbox.trip = 1
             else:
-                self._current = None
-                self._trap(turn.part, trap)
+                turn.why = trap
+                turn.rests_on = inbox
+                ready.append(turn)
         self._current = None
 
     def _wait(self, part: Part, wait: Wait) -> None:
@@ -1051,7 +1070,7 @@ class Scheduler:
             if inbox.queue is not inbox and (inbox.queue or inbox.depth):
                 if wait is PAUSE:
                     # Left there on purpose? Then neither it came nor was the box read since the last pause.
-                    mark = (inbox._taken, inbox.depth + inbox.dropped)
+                    mark = (inbox.taken, inbox.depth + inbox.dropped)
                     if mark == inbox.mark:
                         continue
                     inbox.mark = mark
@@ -1090,7 +1109,7 @@ class Scheduler:
             part._why = trap
             part._state = State.SLEEPING
             part._timer = self.call_at(self.time() + max(0.0, trap.seconds), self._timed_out, part)
-        elif isinstance(trap, Room):
+        elif isinstance(trap, Room | Destination):  # `yield self.send(...)` is a bare yield
             part._value = None
             self.ready.append(part._turn)
         elif isinstance(trap, Foreign):
@@ -1263,7 +1282,7 @@ class Scheduler:
         self._cycles = [cycle for cycle in self._cycles if cycle.members]
         for cycle in self._cycles:
             if cycle.is_over():
-                for member in tuple(cycle.members):
+                for member in [part for part in self.parts if part in cycle.members]:  # in an order that is the same
                     self.input_ended(member)
 
     # -- what goes wrong around the parts
@@ -1319,11 +1338,11 @@ def _with_children(roots: Iterable[Part]) -> Iterator[Part]:
 
 def _report_hog(path: str, seconds: float, stack: str) -> None:
     log.warning(
-        "%s has held the scheduler for %.1f s: nothing else can run. "
+        "%s has held the scheduler for %.1f s: nothing else can run. Is there a yield in every loop? "
         "Yield more often, or make it a ThreadedComponent.\n%s",
         path,
         seconds,
-        stack,
+        stack.rstrip("\n"),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -79,8 +81,10 @@ class Signals:
     def _enforce(self) -> None:
         """After the deadline: interrupt the running step; a second later: end the process."""
         grace_s = self._scheduler.stop_deadline_s
-        until = time.monotonic() + grace_s
-        while not self._forced and time.monotonic() < until:
+        began_s = time.monotonic()
+        told, slices = False, self._scheduler.slices
+        while not self._forced and time.monotonic() < began_s + grace_s:
+            told = told or self._tell_of_a_long_step(slices, began_s, grace_s)
             if self._over.wait(0.1):
                 return
         if not self._forced:
@@ -91,6 +95,31 @@ class Signals:
         if self._over.wait(1.0):
             return
         path = self._scheduler.running_path or "(between two steps)"
-        sys.stderr.write(f"axonlike: {path} did not stop; ending the process\n")
-        sys.stderr.flush()
+        _say(f"axonlike: {path} did not stop; ending the process")
         os._exit(128 + self._number)
+
+    def _tell_of_a_long_step(self, slices: int, began_s: float, grace_s: float) -> bool:
+        """Say why nothing happens, if it is for a step that does not end: at once, if the watchdog knows that one."""
+        scheduler = self._scheduler
+        path, waited_s = scheduler.running_path, time.monotonic() - began_s
+        # A step that ended since has seen more slices than there were at the signal.
+        held_s = max(scheduler.held_s, waited_s if scheduler.slices == slices else 0.0)
+        if path is None or held_s < _LONG_STEP_S:
+            return False
+        ends = f"it is interrupted in {grace_s - waited_s:.0f} s"
+        if self._number == signal.SIGINT:
+            ends = f"Ctrl-C again ends it now, otherwise {ends}"
+        _say(f"axonlike: stopping; {path} has not come to a yield for {held_s:.0f} s; {ends}")
+        return True
+
+
+_LONG_STEP_S = 1.0
+
+
+def _say(text: str) -> None:
+    """One line on stderr, whatever state the process is in: never waits, as nobody would end the process then."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr is closed, or nobody reads it
+        descriptor = sys.stderr.fileno()
+        if os.name != "posix" or select.select([], [descriptor], [], 0)[1]:
+            behind_the_echo = "\n" if os.isatty(descriptor) else ""  # a terminal has just shown ^C
+            os.write(descriptor, f"{behind_the_echo}{text}\n".encode(errors="replace"))

@@ -12,7 +12,7 @@ the failed place's back-off; then all are made anew in their order. A `_Recovery
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args
 
 from axonlike.chassis.slot import Slot, check_makers, made_by
@@ -203,8 +203,36 @@ class Supervisor(Slot):
         # Its first component heard that there is nothing more to come. (A source that ends by itself did not.)
         if place is not None and part._input_ended and final_inbox(child, "inbox")[0] is part:
             place.input_ended = True
+        if part is not child and child._state is State.ENDED and not self._closing and not _rest_of(child):
+            assert self._scheduler is not None
+            if self._state is State.BACKING_OFF:
+                self._state = State.HOLLOW
+            self._is_gone(child)
+            self._scheduler.hollow_part_may_end(self)
 
     def child_ended(self, child: Part) -> None:
+        place = self._by_component.get(child)
+        is_to_go = place is not None and (
+            place.failure is not None or child._closing or place.recovery is not None or self.restart == "permanent"
+        )
+        if place is None or self._closing or not is_to_go or not _rest_of(child):
+            self._is_gone(child)
+            return
+        # Its successor must not meet what it was made of: a thread, say, that still holds the port.
+        scheduler = self._scheduler
+        assert scheduler is not None
+        assert place.component is not None
+        component = place.component
+        if self._state is State.HOLLOW and not self._children:
+            self._state = State.BACKING_OFF
+        if place.watch is None:
+            due_s = scheduler.time() + self.shutdown_s
+            place.watch = scheduler.call_at(due_s, lambda: self._abandon(place, component))
+        for part in tuple(child._children):
+            scheduler.stop_part(part, "its parent has ended")
+
+    def _is_gone(self, child: Part) -> None:
+        """A child has ended, and all that was part of it."""
         place = self._by_component.pop(child, None)
         if place is None:
             return
@@ -221,10 +249,11 @@ class Supervisor(Slot):
             self._has_ended(place, "crash" if place.failure else "shutdown" if child._closing else "normal")
         self._rest_if_alone()
 
-    def stop_children(self, reason: str) -> None:
+    def stop_children(self, reason: str) -> Sequence[Part]:
         for recovery in self._recoveries:
             recovery.cancel()
         self._stop_one_more()
+        return ()
 
     def unlink_all(self, shut_down: bool) -> None:
         for recovery in self._recoveries:
@@ -409,3 +438,8 @@ def _check_word(supervisor: Supervisor, option: str, word: str, known: tuple[str
         raise WiringError(
             f"{supervisor.path}: no {option} {word!r}{did_you_mean(word, known)} (there are: {', '.join(known)})"
         )
+
+
+def _rest_of(child: Part) -> bool:
+    """Is there something left of what a child that has ended was made of?"""
+    return any(part is not child and part._state is not State.ENDED for part in _with_children(child))

@@ -156,6 +156,13 @@ class ThreadedComponent(Component):
         """Run `action` in the scheduler's thread and return its result: for linking and the like from main()."""
         return self._called_in_thread("call_scheduler").call(action)
 
+    def ask_for_messages(self, wanted: bool) -> None:
+        """From now on each message that comes is told to `notify` (or not any more).
+
+        For subclasses whose thread waits by means of its own: ask, then look at the boxes, then wait.
+        """
+        self.waiting = _ANY if wanted else None
+
     @property
     def stopping(self) -> bool:
         """True once Shutdown has come: for loops that block elsewhere, with a time-out of their own."""
@@ -396,7 +403,7 @@ class _Thread:
         if inbox.queue is inbox:
             raise IndexError
         inbox.last = message = inbox.queue.popleft()
-        inbox._taken += 1
+        inbox.count_taken(1)
         self.component._last = inbox
         if inbox.full and len(inbox.queue) < inbox.limit:
             self._ask_to_settle(inbox)
@@ -426,19 +433,19 @@ class _Thread:
             while True:
                 self._check()
                 # Ask to be woken before looking: what is put after the look rings the bell.
-                component.waiting = _ANY
+                component.ask_for_messages(True)
                 for inbox in inboxes:
                     if _holds_something(inbox):
                         return inbox.name
                     if inbox.full:
                         self._ask_to_settle(inbox)
-                if component._input_ended and not any(map(_holds_something, inboxes)):
+                if component.input_ended and not any(map(_holds_something, inboxes)):
                     raise Finished
                 if not self._rest(until_s):
                     self._check()
                     return None
         finally:
-            component.waiting = None
+            component.ask_for_messages(False)
 
     def sleep(self, seconds: float) -> None:
         until_s = self.scheduler.time() + seconds

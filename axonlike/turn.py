@@ -23,10 +23,8 @@ class Turn:
     __slots__ = (
         "after",
         "feed",
-        "inboxes",
         "input_ended",
         "last",
-        "links",
         "only",
         "parks",
         "part",
@@ -34,7 +32,6 @@ class Turn:
         "rests_on",
         "resume",
         "scheduler",
-        "sent",
         "value",
         "waiting",
         "why",
@@ -64,8 +61,4 @@ class Turn:
         """The inbox from which it took a message last."""
         self.pausing = False
         self.input_ended = False
-        self.inboxes: dict[str, Any] = {}
-        self.links: dict[str, Any] = {}
-        self.sent: Any = None
-        """What `send` returns."""
         self.scheduler: Any = None

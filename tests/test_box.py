@@ -307,3 +307,15 @@ class BoxModel(RuleBasedStateMachine):
 
 TestBoxAgainstAModel = BoxModel.TestCase
 TestBoxAgainstAModel.settings = settings(stateful_step_count=30)
+
+
+def test_what_was_taken_from_the_queue_itself_and_put_back_is_counted() -> None:
+    box = Inbox(Component(), "inbox")
+    for number in range(3):
+        box.put(number)
+    box.queue.popleft()
+    box.count_taken(1)
+    assert (box.taken, box.depth, box.offered) == (1, 2, 3)
+    box.queue.appendleft(0)
+    box.count_taken(-1)
+    assert (box.taken, box.depth, box.offered) == (0, 3, 3)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from axonlike import Component, Pipeline, ThreadedComponent, step
-from axonlike.errors import BoxEmpty, NoSuchBox, UsageError, WiringError
-from axonlike.testing import Feeder, Probe, run_virtual
+from axonlike.errors import BoxEmpty, ComponentError, NoSuchBox, UsageError, WiringError
+from axonlike.testing import PAUSE, Feeder, Probe, run_virtual
 
 
 class Named(Component):
@@ -97,6 +99,45 @@ def test_only_components_can_be_activated(part: Any) -> None:
         run_virtual(part)
 
 
+async def a_coroutine() -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (Pipeline, r"cannot run: pass an instance, Pipeline\(\.\.\.\)"),
+        ([Feeder([1])], r"cannot run: put a \* before it"),
+        ([1, 2], r"cannot run: to send what is in it, DataSource\(\[\.\.\.\]\)"),
+        (print, r"cannot run: make one of the function, step\(print\)"),
+        (a_coroutine, r"cannot run: write a Component whose main\(\) does what a_coroutine\(\) does"),
+        (3, "3 is not a component and cannot run$"),
+    ],
+)
+def test_what_is_given_to_run_in_place_of_a_component_is_told_with_what_to_write(given: Any, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        run_virtual(given)
+    assert re.search(hint, str(caught.value))
+
+
+def test_a_coroutine_given_to_run_is_told_with_what_to_write() -> None:
+    coroutine = a_coroutine()
+    with pytest.raises(UsageError, match=r"a Component whose main\(\) does what a_coroutine\(\) does"):
+        run_virtual(coroutine)  # type: ignore[arg-type]
+    coroutine.close()
+
+
+def test_a_main_that_returns_is_told_with_its_line() -> None:
+    class Returns(Component):
+        def main(self) -> int:
+            return 5
+
+    with pytest.raises(ComponentError) as caught:
+        run_virtual(Returns())
+    line = Returns.main.__code__.co_firstlineno
+    assert f"main() of Returns (test_component.py:{line}) returned 5" in str(caught.value)
+    assert "put a yield into it" in str(caught.value)
+
+
 def test_a_class_with_an_error_box_by_its_policy_has_that_box() -> None:
     class Tells(Component):
         on_error = "error"
@@ -181,3 +222,17 @@ def test_components_are_small() -> None:
 def test_a_graph_cannot_be_linked_to_nothing() -> None:
     with pytest.raises(WiringError, match="needs components"):
         Pipeline()
+
+
+def test_a_component_can_ask_whether_its_input_has_ended() -> None:
+    seen: list[bool] = []
+
+    class Polls(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            while not self.input_ended:
+                seen.append(self.input_ended)
+                yield self.sleep(1.0)
+            seen.append(self.input_ended)
+
+    run_virtual(Pipeline(Feeder([PAUSE(1.5)]), Polls()))
+    assert seen == [False, False, True]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import math
+import operator
 import os
 import pickle
 import re
+import socket
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from axonlike import errors
+from axonlike import Component, Pipeline, Supervisor, errors, step
+from axonlike.components.net import Echo, SimpleServer
+from axonlike.components.util import Filter, Tap, Transform
 from axonlike.errors import ComponentError, MissingExtra, Site, did_you_mean, hide_secrets, show_value
 from axonlike.scheduler import Scheduler
-from axonlike.testing import Feeder, VirtualLoop, isolated
+from axonlike.testing import Feeder, VirtualLoop, isolated, run_virtual
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
 SCENARIOS = sorted(path.stem for path in GOLDEN.glob("*.py"))
@@ -81,9 +90,6 @@ def test_row_32_bytes_and_nested_values_hide_their_secrets_too() -> None:
 
 
 def test_row_32_the_log_hides_them_too(caplog: pytest.LogCaptureFixture) -> None:
-    from axonlike import Pipeline, step
-    from axonlike.testing import run_virtual
-
     def fails(_message: Any) -> None:
         raise ValueError("password=s3cr3t")
 
@@ -167,6 +173,89 @@ def test_the_policy_line_tells_a_failure_that_was_dealt_with_from_one_that_was_n
     lines = {str(error).splitlines()[4] for error in errors}
     assert len(lines) == 2
     assert all(line.startswith(f'  policy    on_error="{policy}"  (') for line in lines)
+
+
+def traceback_of(name: str) -> str:
+    return "".join(traceback.format_exception(failure_of(name)))
+
+
+@pytest.mark.parametrize("name", ["generator", "step_function", "bad_yield", "empty_box", "thread", "task_group"])
+def test_a_traceback_shows_the_cause_where_a_line_of_the_users_is_in_it(name: str) -> None:
+    shown = traceback_of(name)
+    assert "The above exception was the direct cause" in shown
+    assert shown.count("axonlike explain AX") == 1
+
+
+@pytest.mark.parametrize("name", ["in_a_library", "repr_that_fails", "before_the_port"])
+def test_a_traceback_shows_the_six_lines_only_where_the_cause_has_no_line_of_the_users(name: str) -> None:
+    if name == "before_the_port":
+        with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ComponentError) as caught:
+            run_virtual(SimpleServer(Echo, taken.getsockname()[1], announce=False))
+        error = caught.value
+    else:
+        error = failure_of(name)
+    shown = "".join(traceback.format_exception(error))
+    assert "The above exception" not in shown
+    assert "During handling" not in shown
+    assert shown.count("axonlike explain AX") == 1
+    assert error.__cause__ is None
+    assert isinstance(error.cause, Exception)
+    assert error.cause.__traceback__ is not None
+
+
+def test_a_defect_of_ours_keeps_its_traceback() -> None:
+    class Broken(Feeder):
+        start: Any = Component.add_inbox  # the kernel's own call of it raises TypeError: no line of the user's
+
+    with pytest.raises(ComponentError) as caught:
+        run_virtual(Broken([1]))
+    assert isinstance(caught.value.cause, TypeError)
+    assert caught.value.__cause__ is caught.value.cause
+
+
+def test_a_supervisor_that_gives_up_shows_why() -> None:
+    def fails(_message: Any) -> None:
+        raise ValueError("always")
+
+    with pytest.raises(ComponentError) as caught:
+        run_virtual(Pipeline(Feeder(range(9)), Supervisor(lambda: step(fails), backoff=(0.1, 0.1))))
+    assert "ValueError: always" in "".join(traceback.format_exception(caught.value))
+    assert "in fails" in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("component", "called"),
+    [
+        (lambda: step(float), "float"),
+        (lambda: step(str.upper), "str.upper"),
+        (lambda: step(functools.partial(int, base=2)), "int"),
+        (lambda: step(json.loads), "json.loads"),
+        (lambda: Transform(str, float), "float"),
+        (lambda: Filter(math.isnan), "math.isnan"),
+        (lambda: Tap(operator.neg), "_operator.neg"),
+        (lambda: step(lambda _message: 1 / 0), ""),
+    ],
+)
+def test_a_function_without_lines_is_named(component: Callable[[], Component], called: str) -> None:
+    with pytest.raises(ComponentError) as caught:
+        run_virtual(Pipeline(Feeder([b"x" if "loads" not in called else "x"]), component()))
+    assert caught.value.called == called
+    cause = str(caught.value).splitlines()[3]
+    assert f"in {called}()" in cause if called else "test_errors.py" in cause
+
+
+def test_an_uncaught_error_of_the_toolkit_says_how_to_learn_more() -> None:
+    shown = "".join(traceback.format_exception(errors.NoSuchBox("A has no box")))
+    assert shown.endswith("NoSuchBox: A has no box\nhelp: axonlike explain AX202\n")
+    assert str(errors.NoSuchBox("A has no box")) == "A has no box"
+
+
+def test_what_is_missing_can_be_read_off_a_name_that_nobody_provides_and_be_pickled() -> None:
+    error = errors.NameNotProvided("no backplane 'x'", wanted="x", wanted_by="Pipeline/SubscribeTo(x)")
+    copy = pickle.loads(pickle.dumps(error))
+    for one in (error, copy):
+        assert (str(one), one.wanted) == ("Pipeline/SubscribeTo(x): no backplane 'x'", "x")
+        assert one.__notes__ == ["help: axonlike explain AX203"]
 
 
 def test_finished_and_stopped_are_not_caught_by_except_exception() -> None:

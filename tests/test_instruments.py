@@ -6,7 +6,9 @@ import sys
 import threading
 from collections.abc import Callable
 
-from axonlike.instruments import Watchdog, stack_of
+import pytest
+
+from axonlike.instruments import Watchdog, advice_on, stack_of
 
 
 class Watched:
@@ -99,3 +101,55 @@ def test_the_stack_of_a_thread_names_what_it_is_in() -> None:
     leave.set()
     thread.join()
     assert "has ended" in stack_of(thread.ident) or sys.version_info >= (3, 13)
+
+
+def test_it_tells_how_long_a_step_has_been_seen_to_run() -> None:
+    held: list[float] = []
+
+    def hog(watched: Watched, watchdog: Watchdog, reports: Reports) -> None:
+        held.append(watchdog.held_s)
+        watched.running_path, watched.slices = "graph/hog", 1
+        watchdog.wake()
+        assert reports.came.acquire(timeout=10)
+        held.append(watchdog.held_s)
+        watched.slices = 2
+        held.append(watchdog.held_s)
+
+    watching(0.02, hog)
+    assert held[0] == held[2] == 0
+    assert held[1] >= 0.02
+
+
+STUCK = """
+class Stuck(Component):
+    def main(self):
+        yield
+        while True:
+            {body}
+
+    async def other(self):
+        for _ in forever():
+            {body}
+
+def function(number):
+    while number:
+        number += 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "advice"),
+    [
+        ("self.wait()", 6, "  s.py:6: self.wait() alone does not wait: write `yield self.wait()`\n"),
+        ("self.wait()", 5, "  s.py:6: self.wait() alone does not wait: write `yield self.wait()`\n"),
+        ("self.sleep(1)", 10, "  s.py:10: self.sleep(1) alone does not wait: write `await self.sleep(1)`\n"),
+        ("self.pause()", 6, "  s.py:5: this loop has no yield in it\n"),
+        ("pass", 10, "  s.py:9: this loop has no await in it\n"),
+        ("yield self.wait()", 6, ""),
+        ("pass", 14, ""),  # a function of no component may loop as it likes
+        ("pass", 1, ""),
+        ("(", 6, ""),
+    ],
+)
+def test_advice_on_a_loop_that_does_not_yield(body: str, line: int, advice: str) -> None:
+    assert advice_on(STUCK.format(body=body), "/home/me/s.py", line) == advice

@@ -77,6 +77,12 @@ def test_each_state_is_told_in_words() -> None:
 
             await asyncio.sleep(100)
 
+    def waits_for_one(c: Component) -> Generator[Any, Any, None]:
+        yield c.wait("tune")
+
+    one_of_two, feeder = one(waits_for_one), Feeder([PAUSE(1000)])
+    feeder.link((feeder, "outbox"), (one_of_two, "inbox"))
+    assert why(one_of_two, None, feeder) == "waits for a message in 'tune', and nobody feeds it"
     assert why(one(waits)) == "waits for a message in 'inbox' or 'tune', 4 s at most, and nobody feeds it"
     assert why(Numbered("n")) == "waits for a message in 'inbox', and nobody feeds it"
     assert why(Numbered("n"), [PAUSE(10)]) == "waits for a message in 'inbox'"

@@ -367,3 +367,22 @@ def test_a_long_stream_does_not_starve_timers_and_sockets() -> None:
 def test_repr_tells_what_it_does() -> None:
     scheduler = virtual()
     assert repr(scheduler) == "<Scheduler new: 0 parts, 0 ready>"
+
+
+def test_a_loop_that_does_not_yield_is_told_with_its_line_and_the_users_lines_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Stuck(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            yield
+            while "held the scheduler" not in caplog.text:
+                self.wait()
+
+    Scheduler(watchdog_s=0.05).run(Stuck())
+    told = next(record.getMessage() for record in caplog.records if "held the scheduler" in record.getMessage())
+    assert "Stuck has held the scheduler for 0." in told
+    assert "Is there a yield in every loop?" in told
+    line = Stuck.main.__code__.co_firstlineno + 3
+    assert told.endswith(f"  test_scheduler.py:{line}: self.wait() alone does not wait: write `yield self.wait()`")
+    assert "asyncio" not in told
+    assert "axonlike/scheduler.py" not in told

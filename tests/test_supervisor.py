@@ -569,3 +569,34 @@ def test_wiring_mistakes_are_named() -> None:
     same = Probe()
     with pytest.raises(WiringError, match="has to make a new one each time"):
         Supervisor(lambda: same, lambda: same)
+
+
+def test_a_successor_is_started_when_all_that_its_predecessor_was_made_of_has_ended() -> None:
+    alive: list[int] = []
+    seen: list[int] = []
+
+    class Slow(Component):
+        async def main(self) -> None:
+            import asyncio
+
+            alive.append(1)
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                await asyncio.sleep(2)  # as a thread that lets go of its device slowly
+                raise
+            finally:
+                alive.pop()
+
+    class Owner(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            seen.append(len(alive))
+            self.add_child(Slow())
+            yield self.sleep(1)
+            if len(seen) < 3:
+                raise OSError("gone")
+            yield self.sleep(1000)
+
+    run_virtual(Supervisor(Owner, intensity=5, period_s=1000), until_s=60)
+    assert seen == [0, 0, 0]
+    assert alive == []

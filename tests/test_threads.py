@@ -381,3 +381,24 @@ def test_sleep_of_nothing_and_stop_while_it_computes() -> None:
     thread = Runs(body)
     run_virtual(thread, until_s=0.02)
     assert thread.result > 0
+
+
+def test_a_thread_can_ask_whether_its_input_has_ended() -> None:
+    seen: list[bool] = []
+
+    def body(self: Any) -> None:
+        seen.append(self.input_ended)
+        self.recv()
+        while not self.input_ended:
+            self.sleep(1.0)
+        seen.append(self.data_ready() == 0)
+
+    run_virtual(Pipeline(Feeder([PAUSE(1), 1, PAUSE(3)]), Runs(body)))
+    assert seen == [False, True]
+
+
+def test_what_a_thread_takes_is_counted() -> None:
+    part = Runs(lambda self: [self.recv() for _ in range(2)])
+    run_virtual(Pipeline(Feeder([1, 2]), part))
+    assert part.result == [1, 2]
+    assert part.statistics()[0].taken == 2

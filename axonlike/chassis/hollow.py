@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from axonlike.component import Component
@@ -30,6 +31,7 @@ class Hollow(Component):
     passes in to one of them while that one lives.
     """
 
+    _is_whole = True
     _told_to_stop = False
     _signal_went_out = False
 
@@ -37,17 +39,35 @@ class Hollow(Component):
         """It has no body."""
 
     def controlled(self, message: Any) -> None:
+        work: list[Component] = self._note_control(message)
+        while work:  # a list, since chassis may be nested deeper than Python calls
+            component = work.pop()
+            owner, box = final_inbox(component, "control")
+            kernel_takes_it = box == "control" and not owner._takes_control
+            if isinstance(owner, Hollow) and type(owner).controlled is Hollow.controlled and kernel_takes_it:
+                if not (isinstance(message, ProducerFinished) and owner.has_producers()):
+                    work.extend(owner._note_control(message))
+            else:
+                hand_to_control(component, message)
+
+    def _note_control(self, message: Any) -> list[Component]:
+        """Take notice of what came to the control; its components to which it goes on, the last one first."""
         self._told_to_stop = self._told_to_stop or isinstance(message, Shutdown)
-        for child in tuple(self._children):
-            if isinstance(child, Component) and not control_is_linked(child):
-                hand_to_control(child, message)
+        return list(reversed(self.hears_control()))
+
+    def hears_control(self) -> Sequence[Component]:
+        """Those of its components to which goes on what comes to its control."""
+        children = tuple(self._children)
+        return [child for child in children if isinstance(child, Component) and not control_is_linked(child)]
 
     def part_ending(self, part: Part) -> None:
         linkage = self._wires.from_in.get("control") if self._wires is not None else None
         # Whoever sends to the control of this chassis has to reach the components that are left.
-        if linkage is not None and final_inbox(linkage.sink, linkage.sink_box)[0] is part:
+        # (Where the control goes through one of its children deeper down, that child has taken its own link back.)
+        if linkage is not None and linkage.sink is part and final_inbox(part, linkage.sink_box)[0] is part:
             self.unlink(linkage)
-        if any(leaf is part for leaf, _ in leaf_outboxes(self, "signal")):
+        # Asked once only: each end of a part is told to all above it, however deep they are nested.
+        if not self._signal_went_out and any(leaf is part for leaf, _ in leaf_outboxes(self, "signal")):
             self._signal_went_out = True
 
     def consumer_ended(self, outbox: str) -> None:

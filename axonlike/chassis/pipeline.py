@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 from axonlike.box import Policy
-from axonlike.chassis.hollow import Hollow, hand_to_control
+from axonlike.chassis.hollow import Hollow
 from axonlike.component import Component
 from axonlike.errors import UsageError, WiringError
+from axonlike.here import UNUSED
 from axonlike.linkage import Linkage
-from axonlike.messages import Shutdown
 
 __all__ = ["Pipeline"]
 
@@ -63,13 +64,9 @@ class Pipeline(Hollow):
             self.link((a, "signal"), (b, "control")),
         )
 
-    def controlled(self, message: Any) -> None:
-        # Comes here in a circle, and when the first component has ended: it then runs along what is left.
-        self._told_to_stop = self._told_to_stop or isinstance(message, Shutdown)
-        for component in self._in_order:
-            if not component.ended:
-                hand_to_control(component, message)
-                return
+    def hears_control(self) -> Sequence[Component]:
+        # Asked in a circle, and when the first component has ended: it then runs along what is left.
+        return [component for component in self._in_order if not component.ended][:1]
 
 
 def _compose(left: Component, right: Component) -> Component:
@@ -99,6 +96,7 @@ class Piped(Pipeline):
             component._parent = None
         self._children.clear()
         self._became_part = True
+        UNUSED.pop(self, None)
         return self._in_order
 
     def start(self) -> None:

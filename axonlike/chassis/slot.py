@@ -64,6 +64,7 @@ class Slot(Component):
     own_boxes: ClassVar[frozenset[str]] = frozenset({"control", "signal"})
     """Boxes that are the slot's own business, whatever boxes the occupant has."""
 
+    _is_whole = True
     _occupant: Component | None
     _passages: list[Linkage]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import textwrap
 from typing import NamedTuple
 
-__all__ = ["EXPLANATIONS", "Explanation", "explain"]
+from axonlike.cli.output import Exit, Failure, print_json
+
+__all__ = ["EXPLANATIONS", "Explanation", "add_arguments", "explain", "run"]
 
 
 class Explanation(NamedTuple):
@@ -46,7 +49,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "AX203": Explanation(
         "nobody provides that name",
         "PublishTo, SubscribeTo and needs=(...) look a name up when the run begins. Activate a Backplane of that "
-        "name in the same scheduler, in any order.",
+        "name in the same scheduler, in any order. A name in the factory of a SimpleServer is looked up when a client "
+        "comes; SimpleServer(..., needs=(\"Name\",)) has it looked up at the start.",
     ),
     "AX301": Explanation(
         "called in a way that cannot work",
@@ -140,3 +144,28 @@ def explain(code: str) -> str | None:
     if explanation is None:
         return None
     return f"{code.upper()}: {explanation.title}\n\n{textwrap.fill(explanation.text, 88)}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """``axonlike explain [CODE]``."""
+    parser.add_argument("code", nargs="?", metavar="CODE", help="such as AX103; none: list them all")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what stands for one code, or the list of all."""
+    if options.code is None:
+        if options.json:
+            print_json({code: EXPLANATIONS[code]._asdict() for code in sorted(EXPLANATIONS)})
+        else:
+            for code in sorted(EXPLANATIONS):
+                print(f"{code}  {EXPLANATIONS[code].title}")
+        return Exit.OK
+    text = explain(options.code)
+    if text is None:
+        raise Failure(f"no code {options.code!r}; `axonlike explain` lists those there are")
+    if options.json:
+        print_json({"code": options.code.upper(), **EXPLANATIONS[options.code.upper()]._asdict()})
+    else:
+        print(text)
+    return Exit.OK

@@ -225,6 +225,7 @@ class SimulatedSerialDevice:
 
     @property
     def is_plugged(self) -> bool:
+        """Is its path there to be opened? From `start` or `plug` on, until `unplug` or `close`."""
         return self._master is not None
 
     def unplug(self) -> None:

@@ -232,13 +232,16 @@ class LineDecoder(Generic[Line]):
 
     @property
     def pending_bytes(self) -> int:
+        """Bytes held because their message is not whole yet."""
         return len(self._partial) + len(self._mark)
 
     @property
     def discarded_bytes(self) -> int:
+        """Bytes taken, over all streams so far, that no message was made of."""
         return self._discarded_bytes
 
     def feed(self, data: bytes | bytearray | memoryview, /) -> list[Line]:
+        """Take the next bytes and return the lines that are now whole. Raises LineTooLong and TextCodingError."""
         if type(data) is not bytes:
             data = _as_bytes(data)
         if self._fault is not None:
@@ -498,13 +501,16 @@ class LengthDecoder:
 
     @property
     def pending_bytes(self) -> int:
+        """Bytes held because their message is not whole yet."""
         return len(self._buffer)
 
     @property
     def discarded_bytes(self) -> int:
+        """Bytes taken, over all streams so far, that no message was made of."""
         return self._discarded_bytes
 
     def feed(self, data: bytes | bytearray | memoryview, /) -> list[bytes]:
+        """Take the next bytes and return the messages that are now whole. Raises FrameTooLong."""
         if type(data) is not bytes:
             data = _as_bytes(data)
         if self._too_long_bytes is not None:
@@ -576,10 +582,12 @@ class RawDecoder:
     discarded_bytes = 0
 
     def feed(self, data: bytes | bytearray | memoryview, /) -> list[bytes]:
+        """Return the bytes as they are: one message, or none if there are none."""
         data = _as_bytes(data)
         return [data] if data else []
 
     def finish(self, *, keep_partial: bool = True) -> list[bytes]:
+        """End the stream; nothing was held, so nothing comes."""
         return []
 
 

@@ -32,6 +32,7 @@ __all__ = ["NotConforming", "check_component"]
 
 _FOR_EVER_S = 1e7
 _BUSY_S = 0.1  # what polls and never rests is stopped all the same
+_ENDLESS = 200_000  # a component that has sent so many messages and has not ended is taken for an endless one
 
 
 class NotConforming(AssertionError):
@@ -40,6 +41,17 @@ class NotConforming(AssertionError):
 
 class _Deliberate(Exception):
     """What the scenario's own producer raises."""
+
+
+class _Counting(Probe):
+    """Says so when it has been sent so many messages as only an endless component sends."""
+
+    too_many: Callable[[], None]
+
+    def _keep(self, message: Any) -> None:
+        super()._keep(message)
+        if len(self.messages) == _ENDLESS:
+            self.too_many()
 
 
 def check_component(
@@ -61,7 +73,8 @@ def check_component(
     input has ended (a source: once it is done)? By default yes, unless it is a service. takes_all: does it take all its
     input before it ends (not so for one like Head(3))? companions: makes other parts that have to run beside it (a
     Backplane). stop_at_s: when Shutdown comes in the scenarios that stop it; patience_s: how long it may take over its
-    messages. Both count virtual seconds, or real ones while a thread or socket is in play. leak_grace_s: how long a
+    messages. Both count virtual seconds, or real ones while a thread or socket is in play; one that has sent 200 000
+    messages at end of input and has not ended is called endless whatever the time. leak_grace_s: how long a
     thread or the like may take to go away after the run.
 
     The scenarios: made and dropped; stopped before its first step; fed until end of input; Shutdown while it waits,
@@ -123,7 +136,8 @@ class _Check:
         run.was_stopped()
 
     def fed_until_end_of_input(self, ends: bool | None) -> None:
-        run = self._run("fed until end of input")
+        run = self._run("fed until end of input", receiver=_Counting)
+        run.stop_when_too_much_comes()
         if ends is None:
             ends = not run.component.service
         if self.messages:
@@ -170,14 +184,19 @@ class _Check:
     def producer_crashes(self) -> None:
         run = self._run("its producer crashes")
         # One that ends before it has taken everything has its producer stopped, which then has no time to crash.
-        run.feed(*(self.messages if self.takes_all else ()), CRASH(_Deliberate("on purpose")))
+        crash = _Deliberate("on purpose")
+        run.feed(*(self.messages if self.takes_all else ()), CRASH(crash))
         try:
             run.go(stop_after_s=self.patience_s)
         except ComponentError as exc:
             if not isinstance(exc.cause, _Deliberate):
                 raise
         else:
-            run.fail("the producer's exception did not come out of run()")
+            # A source may be over before its producer's turn has come, which then is stopped and raises nothing.
+            if crash.__traceback__ is not None:
+                run.fail("the producer's exception did not come out of run()")
+            if run.stopped_by_scenario:
+                run.fail("its producer could not go on to where it crashes")
         run.was_stopped()
 
     # -- what they share
@@ -208,6 +227,7 @@ class _Scenario:
         self.name = name
         self.state_at_stop = ""
         self.stopped_by_scenario = False
+        self._endless = False
         self._leaks = check.no_leaks(name)
         self._leaks.__enter__()
         self._warnings = _Warnings()
@@ -231,6 +251,16 @@ class _Scenario:
         self.feeder.link((self.feeder, "outbox"), (self.component, self._check.inbox))
         owner, box = final_inbox(self.component, self._check.inbox)
         self._fed = owner.open_inbox(box)
+
+    def stop_when_too_much_comes(self) -> None:
+        """Bound the run by what the component sends: it may be such that virtual time passes slowly, or not at all."""
+        for receiver in self.receivers.values():
+            assert isinstance(receiver, _Counting)
+            receiver.too_many = self._sent_too_much
+
+    def _sent_too_much(self) -> None:
+        self._endless = True
+        self._stop()
 
     def go(self, stop_after_s: float) -> None:
         """Run, then look at everything that holds whatever the scenario was."""
@@ -295,6 +325,11 @@ class _Scenario:
                 self.fail(f"what its {outbox} feeds has not ended")
 
     def ended_by_itself(self) -> None:
+        if self._endless:
+            self.fail(
+                f"it sent {_ENDLESS} messages and did not end by itself (if it is not meant to, say ends=False; "
+                "if it only has so much to send, give it less here)"
+            )
         if self.stopped_by_scenario:
             self.fail(
                 f"it did not end by itself within {self._check.patience_s:g} s (if it is not meant to, say ends=False)"

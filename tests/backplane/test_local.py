@@ -260,7 +260,8 @@ def test_row_16_churn_leaves_nothing_behind() -> None:
 
     run_virtual(backplane, Churns())
     assert backplane.subscribers == ()
-    assert grown[0] < 1000  # one block each would be 98 000
+    # One block each would be 98 000. The count is the whole process's: other threads of the test run have a share.
+    assert grown[0] < 10_000
 
 
 def test_row_14_subscribers_come_and_go_while_it_publishes() -> None:

@@ -301,7 +301,7 @@ class SaysSo(Component):
 
     def main(self) -> Generator[Any, Any, None]:
         self.send("first")
-        self.send(ProducerFinished(self), "signal")
+        self.send(ProducerFinished(), "signal")
         yield
 
 

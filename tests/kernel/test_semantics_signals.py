@@ -128,6 +128,46 @@ def test_row_20_a_second_ctrl_c_is_at_once() -> None:
     assert done.seconds_after_signal < 1 + 0.2 + 1
 
 
+@pytest.mark.parametrize(("number", "remedy"), [(signal.SIGINT, "Ctrl-C again ends it now"), (signal.SIGTERM, "")])
+def test_rule_23_the_first_signal_names_a_step_that_does_not_end(number: int, remedy: str) -> None:
+    done = run_script(
+        """
+        class Hog(Component):
+            def main(self):
+                yield
+                while self.scheduler.held_s < 1:
+                    pass
+                say("ready")
+                while True:
+                    pass
+        Scheduler(stop_deadline_s=0.6, watchdog_s=0.2).run(Hog())
+        """,
+        number,
+    )
+    assert done.code == 128 + number, done.err
+    told = [line for line in done.err.splitlines() if line.startswith("axonlike: stopping; Hog has not come to a")]
+    assert len(told) == 1, done.err
+    assert remedy in told[0]
+    assert "it is interrupted in " in told[0]
+
+
+def test_rule_23_without_a_watchdog_it_is_named_a_second_later() -> None:
+    done = run_script(
+        """
+        class Hog(Component):
+            def main(self):
+                yield
+                say("ready")
+                while True:
+                    pass
+        Scheduler(stop_deadline_s=1.5, watchdog_s=None).run(Hog())
+        """,
+        signal.SIGINT,
+    )
+    assert done.code == 130, done.err
+    assert done.err.count("stopping; Hog has not come to a yield for 1 s") == 1, done.err
+
+
 @pytest.mark.slow
 def test_row_20_a_second_ctrl_c_gives_up_a_thread_that_does_not_listen() -> None:
     done = run_script(

@@ -107,6 +107,42 @@ def test_one_that_polls_and_never_rests_passes() -> None:
     check_component(Polls, messages=[1, 2], ends=False)
 
 
+def test_a_source_that_ends_in_its_first_step_passes() -> None:
+    class Once(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            self.send(1)
+            return
+            yield
+
+    check_component(Once)
+
+
+class Endless(Component):
+    """Sends for ever; its timers, if it has any, come so often that virtual time passes slowly."""
+
+    def __init__(self, ticks_s: float = 0.0) -> None:
+        self._ticks_s = ticks_s
+
+    def main(self) -> Generator[Any, Any, None]:
+        if self._ticks_s:
+            self._tick()
+        while True:
+            for number in range(100):
+                self.send(number)
+            yield
+
+    def _tick(self) -> None:
+        assert self.scheduler is not None
+        self.scheduler.call_at(self.scheduler.time() + self._ticks_s, self._tick)
+
+
+@pytest.mark.parametrize("ticks_s", [0.0, 1e-5])
+def test_a_source_without_end_is_told_so_however_slowly_virtual_time_passes(ticks_s: float) -> None:
+    with pytest.raises(NotConforming, match=r"fed until end of input: it (sent 200000 messages and )?did not end"):
+        check_component(lambda: Endless(ticks_s), stop_at_s=1e-6)
+    check_component(lambda: Endless(ticks_s), ends=False, stop_at_s=1e-6)
+
+
 class NeverEnds(Component):
     def main(self) -> Generator[Any, Any, None]:
         while True:

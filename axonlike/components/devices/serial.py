@@ -10,11 +10,13 @@ descriptor above 1023, and cannot wait for anything else besides.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import math
 import os
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -149,8 +151,11 @@ class SerialPort(DescriptorComponent):
         linger_s: float | None = None,
         demo_interval_s: float = 1.0,
         find_ports: Callable[[], Iterable[tuple[str, str]]] | None = None,
+        announce: bool = True,
     ) -> None:
         """dtr=False opens the port without raising DTR, which resets many Arduino boards.
+
+        announce: with "auto", one line on stderr says which port was taken.
 
         find_ports: what "auto" asks in place of pyserial: (path, description) of each port.
         """
@@ -181,6 +186,9 @@ class SerialPort(DescriptorComponent):
         self._must_exist = must_exist
         self._linger_s = linger_s
         self._find_ports = find_ports or _ports_of_pyserial
+        self._announce = announce
+        self._announced = ""
+        self._description = ""
         self._backoff = Backoff(min(_FIRST_RETRY_S, longest_wait_s), longest_wait_s)
         self._tries = 0
         self._why_unavailable = ""  # the kind of trouble that was told last
@@ -243,7 +251,7 @@ class SerialPort(DescriptorComponent):
     def _wait_until_open(self) -> serial.Serial | None:
         """Open the port, however long it takes to appear. None: nobody needs it any more."""
         while True:
-            if self._reads_on_s() == 0 and not self.data_ready("inbox") and self._input_ended:
+            if self._reads_on_s() == 0 and self.input_ended and not self.data_ready("inbox"):
                 return None
             try:
                 port = self._open()
@@ -263,9 +271,19 @@ class SerialPort(DescriptorComponent):
             again = self._opened > 1 or self._why_unavailable != ""
             log.log(logging.WARNING if again else logging.INFO, "%s: %s is open", self.path, port.port)
             self._why_unavailable = ""
+            if self.port == "auto":
+                self._tell_which(str(port.port))
             self.send(SerialOpened(str(port.port), self._opened), "status")
             self.opened()
             return port
+
+    def _tell_which(self, path: str) -> None:
+        """Nobody named the port, so say which it is. On stderr: stdout may be where its data go."""
+        if self._announce and path != self._announced:
+            self._announced = path
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr is closed or gone: the log has it
+                said = f" ({self._description})" if self._description not in ("", "n/a") else ""
+                print(f"{self.name} uses {path}{said}, the only serial port there is", file=sys.stderr, flush=True)
 
     def _open(self) -> serial.Serial:
         path = self._path()
@@ -295,6 +313,7 @@ class SerialPort(DescriptorComponent):
         if self._last_path in paths:
             return self._last_path
         if len(found) == 1:
+            self._description = found[0][1]
             return paths[0]
         if not found:
             raise _NotOpen("absent", "auto", "there is no serial port on this machine (is the cable in?)")

@@ -130,7 +130,7 @@ class FileReader(DescriptorComponent):
         """Was there something that fed it, and has that ended?"""
         for _ in self.inbox():
             pass
-        return self._input_ended
+        return self.input_ended
 
     # -- following
 

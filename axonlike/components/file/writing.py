@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -9,7 +10,8 @@ import time
 from typing import Any, ClassVar, Literal
 
 from axonlike.components.file.trouble import file_trouble
-from axonlike.errors import Finished, UsageError, show_value
+from axonlike.components.util.descriptors import wait_for_descriptors
+from axonlike.errors import Finished, Stopped, UsageError, show_value
 from axonlike.linkage import Box
 from axonlike.streams.framing import encode_line
 from axonlike.threads import ThreadedComponent
@@ -20,6 +22,7 @@ log = logging.getLogger("axonlike.file")
 
 _BATCH_BYTES = 256 * 1024
 _LOOK_EVERY_S = 1.0
+_LOOK_FOR_READER_S = 0.25  # nothing tells when somebody opens a named pipe
 
 
 class FileWriter(ThreadedComponent):
@@ -34,7 +37,7 @@ class FileWriter(ThreadedComponent):
 
     A full, failing or read-only disk is a DeviceError with the path, the reason and what to do; the error box or
     policy of the component decides what then happens. In a file that it does not share (append=False) a half-written
-    line is taken back.
+    line is taken back. A named pipe is opened once somebody reads from it.
     """
 
     Inboxes: ClassVar[dict[str, Any]] = {"inbox": Box("what to write", (str, bytes, bytearray))}
@@ -88,6 +91,8 @@ class FileWriter(ThreadedComponent):
                 os.close(fd)
 
     def _open(self, *, empty: bool) -> int:
+        if _is_fifo(self.file_path):
+            return self._open_fifo()
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if empty else os.O_APPEND)
         if not empty:
             flags = (flags & ~os.O_WRONLY) | os.O_RDWR  # to see whether the last line is whole
@@ -102,6 +107,23 @@ class FileWriter(ThreadedComponent):
             os.close(fd)
             raise
         return fd
+
+    def _open_fifo(self) -> int:
+        """Open a named pipe once somebody reads from it. Raises Finished if there is nothing to write until then."""
+        waits = False
+        while True:
+            try:
+                # Non-blocking, so that without a reader open() does not keep the thread, which could not be stopped.
+                return os.open(self.file_path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError as exc:
+                if exc.errno != errno.ENXIO:
+                    raise file_trouble("cannot open for writing", self.file_path, exc) from exc
+            if self.input_ended and not self.data_ready("inbox"):
+                raise Finished
+            if not waits:
+                waits = True
+                log.info("%s: nobody reads from %s yet; waiting", self.path, self.file_path)
+            self.sleep(_LOOK_FOR_READER_S)
 
     def _end_torn_line(self, fd: int) -> None:
         """A crash or a full disk may have left half a line: end it, so that the next one does not become part of it."""
@@ -141,7 +163,11 @@ class FileWriter(ThreadedComponent):
         left = memoryview(data)
         try:
             while left:
-                count = os.write(fd, left)
+                try:
+                    count = os.write(fd, left)
+                except BlockingIOError:  # a named pipe whose reader is slow
+                    self._wait_for_reader(fd)
+                    continue
                 left = left[count:]
                 self.written_bytes += count
         except OSError as exc:
@@ -149,6 +175,11 @@ class FileWriter(ThreadedComponent):
             raise file_trouble(f"cannot write (after {self.written_bytes} bytes) to", self.file_path, exc) from exc
         if self._unsynced_since_s is None:
             self._unsynced_since_s = time.monotonic()
+
+    def _wait_for_reader(self, fd: int) -> None:
+        while not wait_for_descriptors((), [fd], _LOOK_FOR_READER_S)[1]:
+            if self.stopping:
+                raise Stopped
 
     def _take_back_torn_line(self, fd: int, written: int, data: bytes) -> None:
         torn = written - (data.rfind(b"\n", 0, written) + 1) if self.mode == "lines" else 0
@@ -174,6 +205,13 @@ class FileWriter(ThreadedComponent):
 
     def _follow_rotation(self, fd: int) -> int:
         return fd
+
+
+def _is_fifo(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False  # opening it says what is wrong
 
 
 class FileAppender(FileWriter):

@@ -304,10 +304,12 @@ class Wire(asyncio.Protocol):
         return self.transport.get_write_buffer_size() if self.transport is not None else 0
 
     def pause_reading(self) -> None:
+        """Leave what comes in with the system, so that the peer is slowed down; harmless when it is over."""
         if self.transport is not None and not self.eof and not self.transport.is_closing():
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
+        """The counterpart of `pause_reading`."""
         if self.transport is not None and not self.eof and not self.transport.is_closing():
             self.transport.resume_reading()
 
@@ -600,7 +602,7 @@ class Sender(Component):
     def _send_one_by_one(self, inbox: Inbox, messages: list[Any]) -> None:
         """One of these cannot be sent: take them anew, so that the error names it, and send those before it."""
         inbox.queue.extendleft(reversed(messages))
-        inbox._taken -= len(messages)
+        inbox.count_taken(-len(messages))
         encoded: list[bytes] = []
         try:
             for message in inbox:

@@ -12,7 +12,7 @@ import ssl
 import sys
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
@@ -71,6 +71,8 @@ class Listener(Driven):
 
     After the start `port` is the real one, where 0 was asked for, and `addresses` are those that it listens on.
     """
+
+    _is_whole = True
 
     def __init__(
         self,
@@ -147,9 +149,9 @@ class Listener(Driven):
             sock.close()
         self._sockets.clear()
 
-    def stop_children(self, reason: str) -> None:
+    def stop_children(self, reason: str) -> Sequence[Part]:
         self.stopped()  # at once: whoever were let in between now and its own last step would never be stopped
-        super().stop_children(reason)
+        return super().stop_children(reason)
 
     def close_body(self) -> bool:
         self.stopped()
@@ -226,7 +228,7 @@ class Listener(Driven):
             )
         else:
             remedy = "see the system's message"
-        return CannotListen(f"{where}: {remedy} [{exc}]")
+        return CannotListen(f"{where}: {remedy} (the system: {getattr(exc, 'strerror', None) or exc})")
 
     def _reach(self) -> str:
         if all(_is_loopback(sock.getsockname()[0]) for sock in self._sockets):
@@ -258,6 +260,7 @@ class Listener(Driven):
             try:
                 sock, address = listening.accept()
             except (BlockingIOError, InterruptedError):
+                self._nobody_waits()
                 return
             except OSError as exc:
                 if exc.errno in _OUT_OF_RESOURCES:
@@ -266,10 +269,6 @@ class Listener(Driven):
                 # Of a connection that ended before it was accepted, or that a firewall took away: not our affair.
                 log.debug("%s: accept: %s", self.path, exc)
                 continue
-            if self._starved:
-                self._starved = False
-                self._backoff.reset()
-                log.warning("%s accepts connections again", self.path)
             try:
                 sock.setblocking(False)
                 set_socket_options(sock)
@@ -286,6 +285,13 @@ class Listener(Driven):
                 self.fail(exc)
                 return
 
+    def _nobody_waits(self) -> None:
+        """All who came have been let in. After a lack of descriptors it is over only now, not with the first one."""
+        if self._starved:
+            self._starved = False
+            self._backoff.reset()
+            log.warning("%s accepts connections again", self.path)
+
     def _rest(self, exc: OSError) -> None:
         """No descriptor is left: the selector would report the listening socket again and again."""
         delay_s = self._backoff.next_delay_s()
@@ -299,7 +305,12 @@ class Listener(Driven):
         self._pause_accepting()
         assert self._scheduler is not None
         assert self._scheduler.loop is not None
-        self._resting = self._scheduler.loop.call_later(delay_s, self._accept_again)
+        self._resting = self._scheduler.loop.call_later(delay_s, self._try_again)
+
+    def _try_again(self) -> None:
+        self._accept_again()
+        for sock in tuple(self._sockets):  # at once: if nobody waits any more, no event would tell that it is over
+            self._accept(sock)
 
     def _may_come(self, address: Any) -> bool:
         if self.max_connections is not None and self._open >= self.max_connections:

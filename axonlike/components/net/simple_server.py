@@ -14,7 +14,7 @@ from axonlike.component import Component, Step
 from axonlike.components.net.connection import BlockEncoder, Receiver, Sender, SendLimits, Wire, address_text
 from axonlike.components.net.listening import Listener, Tls
 from axonlike.driven import Driven
-from axonlike.errors import ComponentError, UsageError
+from axonlike.errors import ComponentError, NameNotProvided, UsageError, hide_secrets
 from axonlike.linkage import final_inbox
 from axonlike.part import Part
 from axonlike.scheduler import Scheduler
@@ -82,6 +82,7 @@ class SimpleServer(Listener):
         self.idle_timeout_s = idle_timeout_s
         self.encoder = BlockEncoder(self.framing)
         self._arguments = _arguments_of(factory)
+        self._told_missing: set[str] = set()
 
     def resolve(self, scheduler: Scheduler) -> None:
         for name in self.needs:
@@ -97,19 +98,39 @@ class SimpleServer(Listener):
         except Exception as exc:
             self._failed += 1
             sock.close()
-            log.error(
-                "%s: the handler for %s could not be made or started: %s", self.path, address_text(address), _told(exc)
-            )
+            if isinstance(exc, NameNotProvided):
+                self._tell_of_missing_name(address_text(address), exc, connection)
+            else:
+                log.error(
+                    "%s: the handler for %s could not be made or started: %s",
+                    self.path, address_text(address), _told(exc),
+                )  # fmt: skip
             if connection is not None:
                 self.forget_child(connection)
             return
         self.entered(address)
         self.open_wire(connection.wire, sock)
 
+    def _tell_of_missing_name(self, peer: str, exc: NameNotProvided, connection: _Served | None) -> None:
+        """It is not there for the next client either, most likely: the whole is told once for each name."""
+        if exc.wanted in self._told_missing:
+            log.error("%s: %s is disconnected as well: %s", self.path, peer, exc.complaint)
+            return
+        self._told_missing.add(exc.wanted)
+        made_at = connection.handler.made_at if connection is not None else None
+        made = f"\n  made at   {made_at}      {hide_secrets(made_at.source)}" if made_at is not None else ""
+        log.error(
+            "%s: %s is disconnected: %s\n  wanted by %s%s\n%s\n  help      axonlike explain %s",
+            self.path, peer, exc.complaint, exc.wanted_by, made, _needs_hint(exc), exc.code,
+        )  # fmt: skip
+
     def handler_failed(self, peer: str, error: BaseException) -> None:
         """A connection's component failed (called by the connection)."""
         self._failed += 1
-        log.error("%s: the connection of %s is ended, as its handler failed:\n%s", self.path, peer, error)
+        hint = ""
+        if isinstance(error, ComponentError) and isinstance(error.cause, NameNotProvided):
+            hint = f"\n{_needs_hint(error.cause)}"
+        log.error("%s: the connection of %s is ended, as its handler failed:\n%s%s", self.path, peer, error, hint)
 
     def end_of_input(self) -> None:
         """ProducerFinished: nobody new is let in; each handler gets end of input, and the server ends with the last."""
@@ -290,3 +311,7 @@ def _arguments_of(factory: Callable[..., Component]) -> tuple[int, tuple[str, ..
 
 def _told(exc: BaseException) -> str:
     return str(exc) if isinstance(exc, ComponentError) else f"{type(exc).__name__}: {exc}"
+
+
+def _needs_hint(exc: NameNotProvided) -> str:
+    return f"  hint      SimpleServer(..., needs=({exc.wanted!r},)) finds this when it starts"

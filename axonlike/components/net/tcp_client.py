@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -136,6 +137,7 @@ class TCPClient(Driven):
 
     @property
     def connected(self) -> bool:
+        """Is there a connection at this moment, its TLS handshake done?"""
         return self._wire is not None and self._wire.transport is not None and not self._wire.lost
 
     # -- connecting
@@ -326,9 +328,9 @@ class TCPClient(Driven):
             self._task = None
         self._lookup = None
 
-    def stop_children(self, reason: str) -> None:
+    def stop_children(self, reason: str) -> Sequence[Part]:
         self.stopped()  # at once: a connection that came up now would have no sender to close it
-        super().stop_children(reason)
+        return super().stop_children(reason)
 
     def close_body(self) -> bool:
         self.stopped()

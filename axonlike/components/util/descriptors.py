@@ -20,11 +20,9 @@ from typing import Any
 from axonlike.box import Inbox
 from axonlike.errors import Stopped, UsageError
 from axonlike.threads import ThreadedComponent
-from axonlike.waits import Wait
 
 __all__ = ["DescriptorComponent", "Ready", "WakePipe", "wait_for_descriptors"]
 
-_ANY = Wait((), 0.0)  # not a plain wait, so that each message comes through `notify`
 _POLL_REFUSES_TERMINALS = sys.platform == "darwin"
 _LONGEST_POLL_S = 3600.0  # poll() counts milliseconds in 32 bits
 
@@ -55,6 +53,7 @@ class WakePipe:
         os.set_blocking(self._write_fd, False)
 
     def fileno(self) -> int:
+        """What to give to a selector: readable after `wake`."""
         return self._read_fd
 
     def wake(self) -> None:
@@ -72,6 +71,7 @@ class WakePipe:
                 pass
 
     def close(self) -> None:
+        """Close both ends; harmless a second time."""
         with self._lock:
             if self._open:
                 self._open = False
@@ -120,7 +120,7 @@ class DescriptorComponent(ThreadedComponent):
         try:
             if inboxes:
                 # Ask to be told before looking: what is put after the look wakes the pipe.
-                self.waiting = _ANY
+                self.ask_for_messages(True)
             self._check_stopped()
             box, input_ended = self._look(inboxes)
             at_once = box is not None or input_ended
@@ -130,7 +130,7 @@ class DescriptorComponent(ThreadedComponent):
                 [pipe.fileno(), *read], write, 0.0 if at_once else timeout_s
             )
         finally:
-            self.waiting = None
+            self.ask_for_messages(False)
         if pipe.fileno() in readable:
             pipe.drain()
         self._check_stopped()
@@ -145,7 +145,7 @@ class DescriptorComponent(ThreadedComponent):
             if inbox.full and self.scheduler is not None:
                 self.scheduler.call_from_thread(inbox.settle)
         # Read after the boxes were seen empty a last time, so that no message can have come before the end.
-        return None, bool(inboxes) and self._input_ended and not any(inbox.depth for inbox in inboxes)
+        return None, bool(inboxes) and self.input_ended and not any(inbox.depth for inbox in inboxes)
 
     def _check_stopped(self) -> None:
         if self.stopping:

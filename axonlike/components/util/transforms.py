@@ -43,10 +43,11 @@ class Filter(Component):
         self.refused = 0
 
     def main(self) -> Generator[Any, Any, None]:
+        function = self.predicate  # so called, an error can name it (errors.py)
         while True:
             yield self.wait("inbox")
             for message in self.inbox():
-                if self.predicate(message):
+                if function(message):
                     self.send(message)
                 else:
                     self.refused += 1
@@ -63,10 +64,11 @@ class Tap(Component):
         self.callback = callback
 
     def main(self) -> Generator[Any, Any, None]:
+        function = self.callback  # so called, an error can name it (errors.py)
         while True:
             yield self.wait("inbox")
             for message in self.inbox():
-                self.callback(message)
+                function(message)
                 self.send(message)
 
 

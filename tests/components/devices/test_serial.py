@@ -409,6 +409,30 @@ def test_auto_takes_the_only_port(device: SimulatedSerialDevice) -> None:
         assert bench.status.wait_for(SerialOpened).port == device.path
 
 
+def test_auto_says_on_stderr_which_port_it_took(
+    device: SimulatedSerialDevice, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Bench(SerialLines("auto", find_ports=lambda: [(device.path, "a sensor")])) as bench:
+        bench.status.wait_for(SerialOpened)
+        device.unplug()
+        device.plug()
+        bench.status.wait_for(SerialOpened, 2)
+    told = capsys.readouterr()
+    assert f"PORT uses {device.path} (a sensor), the only serial port there is\n" in told.err
+    assert told.err.count("the only serial port") == 1
+    assert told.out == ""
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_nothing_is_said_of_a_port_that_was_named_nor_without_announce(
+    named: bool, device: SimulatedSerialDevice, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = device.path if named else "auto"
+    with Bench(SerialLines(port, announce=named, find_ports=lambda: [(device.path, "n/a")])) as bench:
+        bench.status.wait_for(SerialOpened)
+    assert "only serial port" not in capsys.readouterr().err
+
+
 def test_auto_lists_the_ports_when_there_are_several() -> None:
     error = run_and_fail(SerialLines("auto", find_ports=lambda: [("/dev/ttyB", "modem"), ("/dev/ttyA", "")]))
     assert isinstance(error, DeviceError)

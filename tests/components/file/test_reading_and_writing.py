@@ -334,3 +334,64 @@ def test_files_conform(tmp_path: Path) -> None:
     check_component(lambda: FileReader(file, follow=True), ends=False)
     check_component(lambda: FileWriter(tmp_path / "out", forward=True), messages=["x"] * 10)
     check_component(lambda: FileAppender(tmp_path / "out", sync_s=0), messages=["x"] * 10)
+
+
+# -- named pipes
+
+
+class StopsSoon(Component):
+    def main(self) -> Any:
+        yield self.sleep(0.05)
+        assert self.scheduler is not None
+        self.scheduler.stop("test")
+
+
+@pytest.mark.parametrize("writer", [FileWriter, FileAppender])
+def test_a_named_pipe_without_a_reader_does_not_delay_the_stop(tmp_path: Path, writer: Any) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    began_s = time.monotonic()
+    Scheduler(stop_deadline_s=30).run(
+        Pipeline(FileReader(os.devnull, follow=True), writer(tmp_path / "fifo")), StopsSoon()
+    )
+    assert time.monotonic() - began_s < 15
+
+
+def test_a_named_pipe_whose_reader_takes_nothing_does_not_delay_the_stop(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    reading = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        began_s = time.monotonic()
+        Scheduler(stop_deadline_s=30).run(
+            Pipeline(DataSource(["x" * 100_000] * 3), FileWriter(tmp_path / "fifo")), StopsSoon()
+        )
+        assert time.monotonic() - began_s < 15
+    finally:
+        os.close(reading)
+
+
+@pytest.mark.parametrize("writer", [FileWriter, FileAppender])
+def test_a_named_pipe_gets_everything_once_its_reader_has_come(tmp_path: Path, writer: Any) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    got: list[str] = []
+
+    def reads() -> None:
+        with open(tmp_path / "fifo") as stream:
+            got.extend(line.rstrip() for line in stream)
+
+    class ReaderComes(Component):
+        def main(self) -> Any:
+            yield self.sleep(0.05)
+            thread.start()
+
+    thread = threading.Thread(target=reads)
+    lines = [f"{number} " + "x" * 1000 for number in range(300)]  # several times what a pipe holds
+    Scheduler().run(Pipeline(DataSource(lines), writer(tmp_path / "fifo")), ReaderComes())
+    thread.join()
+    assert got == lines
+
+
+def test_a_writer_with_nothing_to_write_ends_without_a_reader(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    writer = FileWriter(tmp_path / "fifo")
+    Scheduler().run(Pipeline(DataSource([]), writer))
+    assert writer.ended

@@ -209,8 +209,12 @@ def test_without_descriptors_it_rests_serves_who_is_there_and_recovers(loop: str
                 sock.close()
             late.settimeout(20)
             assert late.recv(100) == b"late\n"
+            assert process.stderr is not None
+            errors = ""
+            while "accepts connections again" not in errors:
+                errors += process.stderr.readline()
             process.terminate()
-            errors = process.communicate()[1]
+            errors += process.communicate()[1]
         assert errors.count("cannot accept connections") == 1
         assert errors.count("accepts connections again") == 1
         assert "Traceback" not in errors
@@ -232,6 +236,22 @@ class Failing:
         raise OSError(number, os.strerror(number))
 
 
+class FailingAtFirst:
+    """A listening socket whose first calls of accept fail."""
+
+    def __init__(self, sock: socket.socket, reasons: list[int]) -> None:
+        self.sock, self.reasons = sock, reasons
+
+    def accept(self) -> Any:
+        if not self.reasons:
+            return self.sock.accept()
+        number = self.reasons.pop()
+        raise OSError(number, os.strerror(number))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sock, name)
+
+
 @pytest.mark.parametrize("reason", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 def test_each_lack_of_resources_pauses_accepting_with_growing_rests(
     net: Net, reason: int, caplog: pytest.LogCaptureFixture
@@ -239,18 +259,19 @@ def test_each_lack_of_resources_pauses_accepting_with_growing_rests(
     async def main(s: Scheduler) -> None:
         server = SimpleServer(Echo, 0, announce=False)
         s.activate(server)
-        for _ in range(2):
-            began_s = s.time()
-            server._accept(Failing(reason, reason))  # type: ignore[arg-type]
-            assert not server._accepting
-            await until(lambda: server._accepting)
-        assert s.time() - began_s > 0.1
+        began_s = s.time()
+        server._pause_accepting()
+        failing = server._sockets[0] = FailingAtFirst(server._sockets[0], [reason] * 3)  # type: ignore[call-overload]
+        server._accept_again()
         async with connected(server.port) as peer:
             await peer.send("back\n")
             assert await peer.line() == "back"
+        assert s.time() - began_s > 0.2  # three rests, each longer than the last
+        assert not failing.reasons
 
     net(main)
     assert sum("cannot accept" in record.getMessage() for record in caplog.records) == 1
+    assert sum("accepts connections again" in record.getMessage() for record in caplog.records) == 1
 
 
 @pytest.mark.parametrize("reason", [errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EPERM])

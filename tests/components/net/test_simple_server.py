@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import socket
 from collections.abc import Callable, Generator
 from functools import partial
@@ -304,6 +305,52 @@ def test_a_backplane_that_is_needed_and_missing_is_an_error_at_the_start() -> No
     scheduler = Scheduler()
     with pytest.raises(NameNotProvided, match=r"no backplane 'Event'.*did you mean 'Events'"):
         scheduler.run(Backplane("Events"), serve(lambda: SubscribeTo("Events"), needs=("Event",)))
+
+
+def test_a_name_that_is_missing_when_a_client_comes_is_told_once_with_the_remedy(
+    net: Net, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main(s: Scheduler) -> None:
+        server = serve(lambda: SubscribeTo("Event"))
+        s.activate(Backplane("Events"), server)
+        for _ in range(2):
+            async with connected(server.port) as peer:
+                assert await peer.rest() == b""
+        assert server.connection_statistics().failed == 2
+
+    net(main)
+    first, second = (record.getMessage() for record in caplog.records if record.levelname == "ERROR")
+    lines = first.splitlines()
+    assert re.fullmatch(
+        r"SimpleServer: 127\.0\.0\.1:\d+ is disconnected: no backplane 'Event'; did you mean 'Events'\? "
+        r"\(there are: 'Events'\)",
+        lines[0],
+    )
+    assert re.fullmatch(r"  wanted by SimpleServer/127\.0\.0\.1:\d+/SubscribeTo\(Event\)", lines[1])
+    assert lines[2].startswith("  made at   test_simple_server.py:")
+    assert lines[2].endswith('server = serve(lambda: SubscribeTo("Event"))')
+    assert lines[3] == "  hint      SimpleServer(..., needs=('Event',)) finds this when it starts"
+    assert lines[4:] == ["  help      axonlike explain AX203"]
+    assert "is disconnected as well: no backplane 'Event'; did you mean 'Events'?" in second
+
+
+def test_the_remedy_is_told_too_when_the_name_is_asked_for_later(
+    net: Net, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Late(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            yield
+            SubscribeTo("Event").activate()
+
+    async def main(s: Scheduler) -> None:
+        server = serve(Late)
+        s.activate(server)
+        async with connected(server.port) as peer:
+            assert await peer.rest() == b""
+
+    net(main)
+    assert "  hint      SimpleServer(..., needs=('Event',)) finds this when it starts" in caplog.text
+
 
 
 def test_a_line_that_is_too_long_cuts_its_client(net: Net, caplog: pytest.LogCaptureFixture) -> None:
