@@ -172,6 +172,8 @@ class Scheduler:
     watchdog_s: how long one step may hold the scheduler before it is named in the log (None: no watchdog).
     loop_factory: makes the event loop for `run()`; the testing kit hands in one that runs in virtual time.
     shuffle: a seed; ready parts then run in random order (for tests; also by the variable AXONLIKE_SHUFFLE).
+    observe: let this user's `axonlike top` and `axonlike tap` look into the run; a str is its name there, in place of the
+    script's. By default as the variable AXONLIKE_OBSERVE says (1, or a name), but never with a loop_factory.
 
     ``with Scheduler() as s:`` runs it in a thread of its own, ``async with`` in the running loop; both stop it at the
     end of the block and raise what went wrong in it. A scheduler runs once.
@@ -184,9 +186,11 @@ class Scheduler:
         watchdog_s: float | None = 1.0,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
         shuffle: str | None = None,
+        observe: bool | str | None = None,
     ) -> None:
         self.stop_deadline_s = stop_deadline_s
         self.watchdog_s = watchdog_s
+        self.observe = _observe_by_environment() if observe is None and loop_factory is None else observe or False
         self._loop_factory = loop_factory or _new_loop
         shuffle = shuffle if shuffle is not None else os.environ.get("AXONLIKE_SHUFFLE")
         self.ready: deque[Turn] = _Shuffled(shuffle) if shuffle else deque()
@@ -834,6 +838,10 @@ class Scheduler:
         self.state = "running"
         if self.watchdog_s is not None:
             self._watchdog = Watchdog(self, self.watchdog_s, _report_hog)
+        if self.observe:
+            from axonlike.observing import observe
+
+            observe(self)
         pending, self._pending = self._pending, {}
         self.awake = False
         self._admit(pending)
@@ -1108,8 +1116,9 @@ class Scheduler:
         if isinstance(trap, Sleep):
             part._why = trap
             part._state = State.SLEEPING
-            part._timer = self.call_at(self.time() + max(0.0, trap.seconds), self._timed_out, part)
-        elif isinstance(trap, Room | Destination):  # `yield self.send(...)` is a bare yield
+            seconds = trap.seconds
+            part._timer = self.call_at(self._now_s() + seconds if seconds > 0 else self._now_s(), self._timed_out, part)
+        elif isinstance(trap, (Room, Destination)):  # `yield self.send(...)` is a bare yield
             part._value = None
             self.ready.append(part._turn)
         elif isinstance(trap, Foreign):
@@ -1307,6 +1316,11 @@ class Scheduler:
     def stop_at_once(self) -> None:
         """Give up what has not stopped, without waiting for the deadline."""
         self.call_from_thread(self._deadline_passed)
+
+
+def _observe_by_environment() -> bool | str:
+    asked = os.environ.get("AXONLIKE_OBSERVE", "")
+    return asked == "1" or (asked if asked != "0" else False)
 
 
 def _serves(part: Part) -> bool:

@@ -6,8 +6,8 @@ So a component that waits with an hour's time-out a thousand times a second does
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 __all__ = ["Timer", "TimerQueue"]
@@ -51,14 +51,14 @@ class TimerQueue:
         """Have ``action(*argument)`` called at `when_s` (the scheduler's clock)."""
         self._made += 1
         timer = Timer(action, argument, self)
-        heapq.heappush(self._heap, (when_s, self._made, timer))
+        heappush(self._heap, (when_s, self._made, timer))
         return timer
 
     def next_due_s(self) -> float | None:
         """When the next timer is due, or None when there is none."""
         heap = self._heap
         while heap and heap[0][2].action is None:
-            heapq.heappop(heap)
+            heappop(heap)
             self._cancelled -= 1
         return heap[0][0] if heap else None
 
@@ -70,7 +70,7 @@ class TimerQueue:
         """Call what is due at `now_s`, the earliest first."""
         heap = self._heap
         while heap and heap[0][0] <= now_s:
-            timer = heapq.heappop(heap)[2]
+            timer = heappop(heap)[2]
             action, timer.action = timer.action, None
             if action is not None:
                 action(*timer.argument)
@@ -82,6 +82,6 @@ class TimerQueue:
         if self._cancelled > _FEW and self._cancelled * 2 > len(self._heap):
             # In place: an action that cancels is called out of a loop over this very list.
             self._heap[:] = [entry for entry in self._heap if entry[2].action is not None]
-            heapq.heapify(self._heap)
+            heapify(self._heap)
             self._cancelled = 0
 

@@ -19,8 +19,10 @@ __all__ = ["PAUSE", "PLAIN", "ROOM", "Foreign", "Join", "Room", "Sleep", "Wait",
 
 def checked_seconds(value: Any, where: str) -> float:
     """`value` as seconds. Raises UsageError, at the user's line, for what is no number or not a time (NaN)."""
+    if type(value) is float and value == value:
+        return value
     try:
-        seconds = float(value) if not isinstance(value, str | bytes) else math.nan
+        seconds = float(value) if not isinstance(value, (str, bytes)) else math.nan
     except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     if seconds != seconds:

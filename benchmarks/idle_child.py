@@ -33,7 +33,7 @@ Producer = Callable[[asyncio.AbstractEventLoop, Callable[[], None]], Callable[[]
 """Runs in the thread, given the loop and what ends the wait for it; returns what tells how many arrived."""
 
 WAKE_APART_S = 0.001
-ARM_WITHIN_S = 2.5
+ARM_WITHIN_S = 4.0
 SPREAD_S = 1.0
 
 
