@@ -2,13 +2,14 @@
 PYTHON := .venv/bin/python
 TYPED := $(wildcard axonlike tests examples benchmarks)
 
-.PHONY: help check test bench docs soak demo clean
+.PHONY: help check test bench docs pictures soak demo clean
 
 help:
 	@echo "make check  ruff, mypy, quick tests (a minute): before every push"
 	@echo "make test   everything but soak (scripts/test): what CI runs"
 	@echo "make bench  the benchmarks, beside peers"
-	@echo "make docs   the documentation, warnings are errors: docs/_build/index.html"
+	@echo "make docs   the documentation, warnings are errors, its code executed: docs/_build/index.html"
+	@echo "make pictures  the documentation's pictures anew (scripts/pictures)"
 	@echo "make soak   fuzzing, long sweeps, real waits: hours"
 	@echo "make demo   the notification server with a simulated device"
 	@echo "make clean  removes what can be made again, but not .venv"
@@ -27,8 +28,12 @@ bench:
 	$(PYTHON) -m benchmarks
 
 docs:
-	scripts/setup docs
+	scripts/setup docs test serial
 	$(PYTHON) -m sphinx -W --keep-going -b html docs docs/_build
+	$(PYTHON) -m pytest -q tests/test_docs.py::test_every_block_of_python_is_executed
+
+pictures:
+	scripts/pictures
 
 soak:
 	scripts/setup test serial fast

@@ -216,8 +216,9 @@ class Component(Part):
 
     def send_many(self, messages: Iterable[Any], box: str = "outbox") -> Any:
         """Deliver several messages in order: as `send` for each, with one look at the receiver."""
-        link = self._links.get(box)
-        if link is None:
+        try:
+            link = self._links[box]
+        except KeyError:
             link = self._open_outbox(box)
         link.put_many(messages)
         return link

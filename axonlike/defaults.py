@@ -80,14 +80,22 @@ def _warn_of_unused_graphs() -> None:
             warnings.warn_explicit(text, RuntimeWarning, made_at.filename, made_at.line)
 
 
-def run(*parts: Part) -> None:
+def run(*parts: Part, observe: bool | str | None = None) -> None:
     """Run these parts, and whatever was activated before, until everything but services has ended.
 
     Uses this thread's default scheduler. Raises ComponentError when a component failed, SystemExit after a signal.
+    observe: as `Scheduler`'s; True lets `axonlike top` and `axonlike tap` look into it.
     """
-    default_scheduler().run(*parts)
+    _default(observe).run(*parts)
 
 
-async def run_async(*parts: Part) -> None:
+async def run_async(*parts: Part, observe: bool | str | None = None) -> None:
     """As `run`, inside the event loop that runs (asyncio programs, Jupyter)."""
-    await default_scheduler().run_async(*parts)
+    await _default(observe).run_async(*parts)
+
+
+def _default(observe: bool | str | None) -> Scheduler:
+    scheduler = default_scheduler()
+    if observe is not None:
+        scheduler.observe = observe
+    return scheduler

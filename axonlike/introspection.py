@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from axonlike.box import BoxStatistics
@@ -22,6 +23,7 @@ from axonlike.timers import Timer
 
 __all__ = [
     "BoxRate",
+    "Effort",
     "GraphSnapshot",
     "LinkSnapshot",
     "NoSnapshot",
@@ -29,7 +31,11 @@ __all__ = [
     "describe",
     "rates",
     "snapshot",
+    "snapshot_of",
+    "take",
 ]
+
+_NO_EFFORTS: Mapping[Part, Effort] = {}
 
 
 class NoSnapshot(AxonlikeError):
@@ -39,12 +45,24 @@ class NoSnapshot(AxonlikeError):
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """How long one part has run, counted since somebody measures; slowest_step_s: None for what runs in a thread."""
+
+    busy_s: float
+    slowest_step_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class PartSnapshot:
     """One part at one moment.
 
     state: name of a `State` ("WAITING"). why: what it waits for, in words. parent: path, or "" for an outermost part.
     boxes: the inboxes that have been used or linked. unlinked, to_ended: how many messages each outbox has sent to
-    nobody, and to a part that had ended. service: does `run()` not wait for it?
+    nobody, and to a part that had ended. service: does `run()` not wait for it? effort: None while nobody measures it.
+
+    detail: what tells it from others of its kind ("port 1600"). topic, role: the name of the Backplane that it
+    "provides", "publishes" to or "subscribes" to. closed: it is a component of the toolkit, and what it is made of is
+    its own affair.
     """
 
     path: str
@@ -58,6 +76,11 @@ class PartSnapshot:
     boxes: tuple[BoxStatistics, ...]
     unlinked: Mapping[str, int]
     to_ended: Mapping[str, int]
+    effort: Effort | None = None
+    detail: str = ""
+    topic: str = ""
+    role: str = ""
+    closed: bool = False
 
     def box(self, name: str = "inbox") -> BoxStatistics:
         """The inbox of that name. Raises KeyError if it was never used."""
@@ -87,7 +110,8 @@ class GraphSnapshot:
     """Everything in a scheduler at one moment.
 
     time_s: on the scheduler's clock. state: "new", "running", "stopping" or "ended". held_by: what outside (threads,
-    sockets, handles) may still bring messages. ready: how many parts stood in line for their turn.
+    sockets, handles) may still bring messages. ready: how many parts stood in line for their turn. left_out: how many
+    parts were left out, as only so many had been asked for.
     """
 
     time_s: float
@@ -96,6 +120,7 @@ class GraphSnapshot:
     links: tuple[LinkSnapshot, ...]
     held_by: tuple[str, ...]
     ready: int
+    left_out: int = 0
 
     def part(self, path: str) -> PartSnapshot:
         """The part of that path (the first, where several independent graphs use it). Raises KeyError."""
@@ -122,11 +147,25 @@ def snapshot(scheduler: Scheduler, timeout_s: float = 5.0) -> GraphSnapshot:
     Raises NoSnapshot when a step has held the scheduler for `timeout_s`.
     """
     try:
-        return scheduler.call(lambda: _take(scheduler), timeout_s)
+        return scheduler.call(lambda: take(scheduler), timeout_s)
     except TimeoutError:
         stack = stack_of(scheduler.thread_id) if scheduler.thread_id is not None else ""
         who = scheduler.running_path or "something"
         raise NoSnapshot(f"the scheduler has not answered within {timeout_s:g} s: {who} holds it\n{stack}") from None
+
+
+def snapshot_of(parts: Iterable[Component]) -> GraphSnapshot:
+    """Parts that were made and linked and never run, with all that they are made of."""
+    work: list[Part] = [*reversed([*parts])]
+    found: dict[Part, None] = {}
+    while work:
+        part = work.pop()
+        if part not in found:
+            found[part] = None
+            work.extend(reversed(part._children))
+    nowhere = Scheduler()
+    shown = tuple(_part(part, nowhere, {}, None) for part in found)
+    return GraphSnapshot(time_s=0.0, state="new", parts=shown, links=tuple(_links(found)), held_by=(), ready=0)
 
 
 def rates(before: GraphSnapshot, after: GraphSnapshot) -> tuple[BoxRate, ...]:
@@ -204,16 +243,20 @@ def _number(count: int, what: str) -> str:
 # -- in the scheduler's thread
 
 
-def _take(scheduler: Scheduler) -> GraphSnapshot:
-    parts = tuple(_all_parts(scheduler))
+def take(
+    scheduler: Scheduler, parts_limit: int | None = None, efforts: Mapping[Part, Effort] = _NO_EFFORTS
+) -> GraphSnapshot:
+    """As `snapshot`, in the scheduler's own thread, of at most so many parts; efforts: what was measured of them."""
+    parts = tuple(islice(_all_parts(scheduler), parts_limit))
     due_s = scheduler._timers.due_times_s()
     return GraphSnapshot(
         time_s=scheduler.time(),
         state=scheduler.state,
-        parts=tuple(_part(part, scheduler, due_s) for part in parts),
+        parts=tuple(_part(part, scheduler, due_s, efforts.get(part)) for part in parts),
         links=tuple(_links(parts)),
         held_by=scheduler.held_by,
         ready=len(scheduler.ready),
+        left_out=max(0, len(scheduler.parts) - len(parts)),
     )
 
 
@@ -226,7 +269,7 @@ def _all_parts(scheduler: Scheduler) -> Iterator[Part]:
         work.extend(reversed(part._children))
 
 
-def _part(part: Part, scheduler: Scheduler, due_s: Mapping[Timer, float]) -> PartSnapshot:
+def _part(part: Part, scheduler: Scheduler, due_s: Mapping[Timer, float], effort: Effort | None) -> PartSnapshot:
     lost: dict[str, dict[str, int]] = {"unlinked": {}, "to_ended": {}}
     boxes: tuple[BoxStatistics, ...] = ()
     made_at = None
@@ -247,7 +290,27 @@ def _part(part: Part, scheduler: Scheduler, due_s: Mapping[Timer, float]) -> Par
         boxes=boxes,
         unlinked=lost["unlinked"],
         to_ended=lost["to_ended"],
+        effort=effort,
+        detail=_detail(part),
+        topic=str(getattr(part, "topic", "")) if _role(part) else "",
+        role=_role(part),
+        closed=bool(part._children) and type(part).__module__.startswith("axonlike.components."),
     )
+
+
+# By name: the backplane stands above this module.
+_ROLES = {"Backplane": "provides", "PublishTo": "publishes", "SubscribeTo": "subscribes"}
+
+
+def _role(part: Part) -> str:
+    return next((_ROLES[cls.__name__] for cls in type(part).__mro__ if cls.__name__ in _ROLES), "")
+
+
+def _detail(part: Part) -> str:
+    port = getattr(part, "port", None)
+    if isinstance(port, str):
+        return port
+    return (f"port {port}" if port else "any port") if isinstance(port, int) else ""
 
 
 def _serves(part: Part) -> bool:

@@ -172,8 +172,8 @@ class Scheduler:
     watchdog_s: how long one step may hold the scheduler before it is named in the log (None: no watchdog).
     loop_factory: makes the event loop for `run()`; the testing kit hands in one that runs in virtual time.
     shuffle: a seed; ready parts then run in random order (for tests; also by the variable AXONLIKE_SHUFFLE).
-    observe: let this user's `axonlike top` and `axonlike tap` look into the run; a str is its name there, in place of the
-    script's. By default as the variable AXONLIKE_OBSERVE says (1, or a name), but never with a loop_factory.
+    observe: let this user's `axonlike top` and `axonlike tap` look into the run; a str is its name there, in place of
+    the script's. By default as the variable AXONLIKE_OBSERVE says (1, or a name), but never with a loop_factory.
 
     ``with Scheduler() as s:`` runs it in a thread of its own, ``async with`` in the running loop; both stop it at the
     end of the block and raise what went wrong in it. A scheduler runs once.

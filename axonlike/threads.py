@@ -196,7 +196,6 @@ class _Thread:
         self._settles_asked = 0
         self._settles_done = 0
         self._outgoing: deque[tuple[str, Any]] = deque()
-        self._links = component._links
         self._posted = False
         self._failure: BaseException | None = None  # what sending its messages raised, in the scheduler's thread
         self._bell = threading.Semaphore(0)
@@ -368,7 +367,7 @@ class _Thread:
         if self.stopped:
             raise Stopped
         outgoing = self._outgoing
-        link: Any = self._links.get(box)
+        link: Any = self.component._links.get(box)
         if link is None:
             self.component.outbox_spec(box)  # raises here, where the script's line is
         if outgoing:

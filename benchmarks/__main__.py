@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import fanout, idle, imports, messages
+from benchmarks import fanout, idle, imports, messages, observing
 from benchmarks.harness import Options, Table, machine, render, to_json
 
 __all__ = ["main"]
@@ -18,6 +18,7 @@ SECTIONS: dict[str, Callable[[Options], list[Table]]] = {
     "messages": messages.run,
     "idle": idle.run,
     "fanout": fanout.run,
+    "observing": observing.run,
 }
 FULL = Options()
 QUICK = Options(quick=True, rounds=3, run_s=0.02, scale=0.1)

@@ -12,7 +12,7 @@ import hypothesis  # noqa: F401  (before trio and gc.freeze(): it looks at who r
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks import chains_asyncio, chains_raw, fanout, idle, imports, messages
+from benchmarks import chains_asyncio, chains_raw, fanout, idle, imports, messages, observing, observing_child
 from benchmarks.children import ChildError, call, child, python
 from benchmarks.fanout import Contestant, Load
 from benchmarks.harness import (
@@ -202,6 +202,18 @@ def test_a_server_that_does_not_start_is_reported_at_once() -> None:
 def test_the_window_never_holds_more_than_the_server_may() -> None:
     window = Load(clients=1000).window_lines(joins=True)
     assert window * 1000 * fanout.LINE_BYTES <= fanout.WINDOW_BYTES
+
+
+# -- observing
+
+
+@LINUX
+@pytest.mark.parametrize("graph", sorted(observing_child.GRAPHS))
+def test_each_graph_is_counted_watched_and_not_watched(graph: str) -> None:
+    alone, seen = observing.slow_down(graph, 1, 0.05)
+    assert len(alone) == len(seen) == 1
+    assert all(rate > 0 for window in (*alone, *seen) for rate in window)
+    assert "AXONLIKE_RUNTIME_DIR" not in os.environ
 
 
 # -- imports

@@ -27,11 +27,14 @@ from tests.doc_pages import PageError, blocks_of, fences_of, languages_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PAGES = [*sorted(DOCS.glob("*.md")), ROOT / "README.md"]
+PAGES = [*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("howto/*.md")), ROOT / "README.md"]
 PAGES_WITH_CODE = [page for page in PAGES if blocks_of(page)]
 # Pages say on each block what it is. Nothing but these; so no Python block can be kept from running.
 MARKS = {"python", "text", "sh", "ini", "mermaid"}
 HANG_GUARD_S = 100.0
+
+# The packages of components that the page of components shows.
+_LIBRARY = ["devices", "file", "net", "ui", "util"]
 
 # What users import from. (Other modules are described for those who read the code.)
 PUBLIC_MODULES = [
@@ -47,6 +50,7 @@ PUBLIC_MODULES = [
     "axonlike.components.devices",
     "axonlike.components.file",
     "axonlike.components.net",
+    "axonlike.components.ui",
     "axonlike.components.util",
     "axonlike.driven",
     "axonlike.errors",
@@ -69,7 +73,7 @@ PUBLIC_MODULES = [
 def _run(page: Path) -> subprocess.CompletedProcess[str]:
     """Execute a page, once, in a process and a folder of its own."""
     environment = {name: value for name, value in os.environ.items() if name != "AXONLIKE_SHUFFLE"}
-    folder = _scratch / page.stem
+    folder = _scratch / page.parent.name / page.stem
     folder.mkdir(parents=True)
     return subprocess.run(
         [sys.executable, "-W", "error", ROOT / "tests" / "doc_pages.py", page],
@@ -142,6 +146,31 @@ def test_output_belongs_to_the_block_directly_before_it(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```python\n1\n```\n\n```text\na\n```\n\n```python\n2\n```\nA picture:\n\n```text\nb\n```\n")
     assert [block.expected for block in blocks_of(page)] == ["a\n", None]
+
+
+@pytest.mark.parametrize("package", ["backplane", *_LIBRARY])
+def test_every_component_is_on_the_page_of_components_with_an_example(package: str) -> None:
+    page = (DOCS / "components.md").read_text()
+    examples = "".join(block.code for block in blocks_of(DOCS / "components.md"))
+    above = "axonlike" if package == "backplane" else "axonlike.components"
+    module = importlib.import_module(f"{above}.{package}")
+    members = [(name, getattr(module, name)) for name in module.__all__]
+    names = [name for name, thing in members if inspect.isclass(thing) and issubclass(thing, Component)]
+    assert names
+    for name in names:
+        assert f"\n### {name}\n" in page, f"{name} has no section"
+        assert re.search(rf"\.\. component:: {re.escape(module.__name__)}\.{name}\n", page), f"{name} has no card"
+        # Windows are in the examples that the page shows; they need a screen.
+        assert package == "ui" or re.search(rf"\b{name}\(|\({name}\b|\b{name}\)", examples), f"{name} is in no example"
+
+
+def test_every_picture_is_made_by_a_script() -> None:
+    makers = "".join(maker.read_text() for maker in (DOCS / "pictures").glob("*.py"))
+    for page in PAGES:
+        for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text()):
+            path = Path(target)
+            assert path.parent.name == "pictures", f"{page.name}: {target}"
+            assert path.stem in makers or path.stem.partition("-")[2] in makers, f"{page.name}: who makes {target}?"
 
 
 # -- tables on pages that are written by hand

@@ -41,6 +41,7 @@ GOLDEN_EXAMPLES = {
     "calling_components": "",
     "carousel": "",
     "feedback_loop": "",
+    "notify_filter": "NORMAL door 2 open\nCRITICAL smoke in the hall\nIMPORTANT temperature 29.7\n",
     "one_after_another": "hello\nis it me you are looking for?",
     "publish_subscribe": "",
     "restart": "",
@@ -62,6 +63,8 @@ DRIVEN_EXAMPLES = {
     "relay",
     "web_hook_and_mail",
 }
+# They open a window: started and ended here, and used with real keys in tests/components/ui/test_on_a_screen.py.
+WINDOW_EXAMPLES = {"buttons", "chat_window", "ticker"}
 # In virtual time, because what they print depends on which of two timers is first: on a machine that stalls, either.
 TIMED_EXAMPLES = {"async_pipeline", "timers"}
 IN_VIRTUAL_TIME = """
@@ -77,7 +80,7 @@ with isolated(Scheduler(loop_factory=virtual_loops(Virtual()))):
 
 def test_each_example_is_executed_here() -> None:
     there_are = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert there_are == GOLDEN_EXAMPLES.keys() | DRIVEN_EXAMPLES
+    assert there_are == GOLDEN_EXAMPLES.keys() | DRIVEN_EXAMPLES | WINDOW_EXAMPLES
 
 
 def test_each_example_is_listed_and_says_how_to_run_it() -> None:
@@ -326,6 +329,38 @@ def test_chat_console_shows_its_own_first_line_and_what_others_say(start: Start)
         console.line(r"how are you\?")
 
 
+# -- windows, which nobody sees here
+
+
+def test_chat_window_joins_the_room(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    with OneConnection() as listen, OneConnection() as talk:
+        window = start("chat_window", "anna", "127.0.0.1", listen.port, talk.port)
+        with listen.accept() as room, talk.accept():
+            room.say("ben: hello")
+            assert window.interrupt() == 130
+    assert is_quiet(window.errors), window.errors
+
+
+def test_the_ticker_is_fed_from_a_backplane_over_tcp(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    server = start("ticker", "serve", 0)
+    port = server.port()
+    with Client(port) as client:
+        ticker = start("ticker", "127.0.0.1", port)
+        assert client.lines(1)[0].split()[0] in ("NORMAL", "IMPORTANT", "CRITICAL", "DIAGNOSTIC")
+        assert ticker.interrupt() == 130
+    assert is_quiet(ticker.errors), ticker.errors
+
+
+def test_the_buttons_open_their_window(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    buttons = start("buttons")
+    select.select([], [], [], 1.0)
+    assert buttons.interrupt() == 130
+    assert is_quiet(buttons.errors), buttons.errors
+
+
 # -- an event calls a web hook and is mailed
 
 
@@ -357,6 +392,20 @@ def test_an_event_that_cannot_be_told_is_logged_and_the_next_one_is_tried(tmp_pa
     assert [body["event"] for body in called] == ["NORMAL one", "NORMAL two"]
     assert done.stdout == "web hook called: NORMAL two\n"
     assert "HTTP Error 503" in done.stderr
+
+
+# -- the graph file
+
+
+def test_the_graph_file_tells_each_client_the_events_of_its_port_in_order(start: Start) -> None:
+    ports = [f"{name}.port=0" for name in ("EVERYBODY", "THE_BUSY", "ON_CALL")]
+    program = "import sys\nfrom axonlike.cli import main\nsys.exit(main(['run', *sys.argv[1:]]))\n"
+    server = start(program, EXAMPLES / "notify.toml", "DEVICE.demo_interval_s=0.01", *ports)
+    every, important, critical = (server.port() for _ in range(3))
+    with Client(every) as one, Client(every) as other, Client(important) as busy, Client(critical) as on_call:
+        assert is_part(other.lines(20), one.lines(100))
+        assert {line.split()[0] for line in busy.lines(5)} == {"IMPORTANT"}
+        assert {line.split()[0] for line in on_call.lines(2)} == {"CRITICAL"}
 
 
 # -- the demo

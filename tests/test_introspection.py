@@ -11,7 +11,8 @@ import pytest
 
 from axonlike import Component, Graphline, Pipeline, Scheduler, Supervisor, ThreadedComponent, background
 from axonlike.backplane import Backplane, PublishTo, SubscribeTo
-from axonlike.introspection import GraphSnapshot, NoSnapshot, describe, rates, snapshot
+from axonlike.components.net import SingleServer
+from axonlike.introspection import GraphSnapshot, NoSnapshot, describe, rates, snapshot, snapshot_of
 from axonlike.testing import PAUSE, Feeder, Probe, Stalled, run_virtual
 from tests.chassis.doubles import Numbered
 
@@ -296,3 +297,18 @@ it ends when these have ended:
   source/Feeder: sleeps, 58.5 s more
   source/PublishTo(x): waits for a message in 'inbox'
   sink/slow: sleeps, 3.6e+03 s more"""
+
+
+def test_parts_that_never_ran_have_a_snapshot_too() -> None:
+    graph = snapshot_of([Backplane("Events"), Pipeline(SingleServer(1500), PublishTo("Events")), SubscribeTo("Events")])
+    assert graph.state == "new"
+    assert [str(link) for link in graph.links if link.kind == "deliver" and link.source_box == "outbox"] == [
+        "Pipeline/SingleServer.outbox -> Pipeline/PublishTo(Events).inbox"
+    ]
+    assert {part.path: part.role for part in graph.parts if part.topic == "Events"} == {
+        "Backplane(Events)": "provides",
+        "Pipeline/PublishTo(Events)": "publishes",
+        "SubscribeTo(Events)": "subscribes",
+    }
+    assert graph.part("Pipeline/SingleServer").detail == "port 1500"
+    assert [part.path for part in graph.parts if part.closed] == ["Pipeline/SingleServer"]

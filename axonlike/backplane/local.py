@@ -226,7 +226,8 @@ class SubscribeTo(Component):
                 for message in messages:
                     self.send(message)
             else:
-                into.put_many(messages)
+                # By the box's name, not to the inbox kept in `_into`: so a tap on the outbox sees it too.
+                (into if into.owner is self else self._links["outbox"]).put_many(messages)
         except AxonlikeError as exc:  # policy "error": the subscription fails, the publisher goes on
             if self._scheduler is not None:
                 self._scheduler.part_failed(self, exc)

@@ -27,6 +27,8 @@ def hand_to_control(component: Component, message: object) -> None:
 class Hollow(Component):
     """A chassis that stands as long as its components, and sends ProducerFinished (or Shutdown) when all have ended.
 
+    Services (a Backplane) do not keep it: it stops those that are left when all others have ended.
+
     What comes to its control goes to each of its components whose control is not linked otherwise, unless the control
     passes in to one of them while that one lives.
     """
@@ -69,6 +71,17 @@ class Hollow(Component):
         # Asked once only: each end of a part is told to all above it, however deep they are nested.
         if not self._signal_went_out and any(leaf is part for leaf, _ in leaf_outboxes(self, "signal")):
             self._signal_went_out = True
+
+    def add_child(self, *components: Component) -> None:
+        super().add_child(*components)
+        # One that is made of services is one, too.
+        self.service = all(child.service for child in self._children)  # type: ignore[misc]
+
+    def child_ended(self, child: Part) -> None:
+        super().child_ended(child)
+        if self._scheduler is not None and all(left.service for left in self._children):
+            for left in tuple(self._children):
+                self._scheduler.stop_part(left, "all that used it has ended")
 
     def consumer_ended(self, outbox: str) -> None:
         """Concerns those of its components that feed the outbox, and they are told; others may have work to do."""

@@ -135,6 +135,17 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The other side refused, did not answer in time, or has another protocol (TLS against plain). With "
         "reconnect=True a client tries again by itself.",
     ),
+    "AX630": Explanation(
+        "there is no screen",
+        "A window needs a display: an X server that DISPLAY names, or Wayland's WAYLAND_DISPLAY. Over ssh use "
+        "`ssh -X`. SDL_VIDEODRIVER=dummy runs the program without showing anything; xvfb-run gives it a screen in "
+        "memory.",
+    ),
+    "AX631": Explanation(
+        "the screen went away",
+        "The X server ended, or the ssh session that led to it, while a window was open. The program has been ended in "
+        "order: files are closed, and what had been taken was dealt with. Start it again where there is a screen.",
+    ),
 }
 
 

@@ -4,6 +4,7 @@ shutdown-table      `axonlike.shutdown.REACTION`: what each ending does to a com
 layer-table         tests/layers.toml: which module may import which
 error-table         every error class that has a code of its own, with what `axonlike explain` says
 names MODULE        everything in a module's `__all__`: signature, docstring, boxes, methods
+component NAME...   of each component (a dotted name) what it does, its settings and its boxes, as tables
 
 Docstrings here are plain text with `names` in backticks, not reStructuredText; `to_rst` makes them so, and a docstring
 therefore cannot break the build. Signatures are shown without their annotations: the types are for checkers.
@@ -97,6 +98,48 @@ class Names(FromTheCode):
         yield ""
         for name in only or module.__all__:
             yield from documented(name, getattr(module, name))
+
+
+class ComponentCard(FromTheCode):
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def rst(self) -> Iterable[str]:
+        for dotted in self.arguments[0].split():
+            module, _, name = dotted.rpartition(".")
+            yield from card(module, getattr(importlib.import_module(module), name))
+
+
+def card(module: str, cls: type[Component]) -> Iterator[str]:
+    """A component at one look: where it is imported from, what it does, its settings and boxes."""
+    yield f"``from {module} import {cls.__name__}`` (:py:class:`in the reference <{module}.{cls.__name__}>`)"
+    yield ""
+    yield from to_rst(inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0])
+    takes = () if "__init__" not in vars(cls) and cls.__init__ is Component.__init__ else settings_of(cls)
+    rows = list(takes)
+    if rows:
+        yield from table(["setting", "default", "type"], rows, "30 25 45")
+    boxes = [
+        [f"``{name}``", way, escaped(box.description), escaped(box.type_name)]
+        for way, there_are in (("in", cls._class_inboxes), ("out", cls._class_outboxes))
+        for name, box in there_are.items()
+        if name not in ("control", "signal")
+    ]
+    yield from table(["box", "", "what goes through", "type"], boxes, "15 8 52 25")
+
+
+def settings_of(cls: type) -> Iterator[list[str]]:
+    for parameter in inspect.signature(cls).parameters.values():
+        if parameter.name.startswith("_"):
+            continue
+        stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        default = with_readable_default(parameter).default
+        annotation = str(parameter.annotation) if parameter.annotation is not parameter.empty else ""
+        yield [
+            f"``{stars}{parameter.name}``",
+            "" if default is parameter.empty else f"``{default!r}``",
+            f"``{annotation}``" if annotation else "",
+        ]
 
 
 def table(head: list[str], rows: list[list[str]], widths: str) -> Iterator[str]:
@@ -265,4 +308,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("layer-table", LayerTable)
     app.add_directive("error-table", ErrorTable)
     app.add_directive("names", Names)
+    app.add_directive("component", ComponentCard)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from axonlike import Component, Graphline, Pipeline, Shutdown
+from axonlike.backplane import Backplane, PublishTo, SubscribeTo
 from axonlike.errors import NoSuchBox, WiringError
 from axonlike.testing import PAUSE, Feeder, Probe, run_virtual
 from tests.chassis.doubles import ControlProbe, Numbered, StopAfter, Take
@@ -197,3 +198,22 @@ def test_wiring_mistakes_are_named() -> None:
         Graphline(a=Sorts(), name=Sorts())  # type: ignore[arg-type]
     with pytest.raises(WiringError, match=r"Sorts\(\.\.\.\)"):
         Graphline(a=Sorts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("chassis", [Graphline, lambda **parts: Pipeline(Graphline(**parts))], ids=["one", "nested"])
+def test_a_service_among_its_components_does_not_keep_it(chassis: Any) -> None:
+    probe = Probe()
+    graph = chassis(
+        EVENTS=Backplane("Events"), SOURCE=Feeder([1, 2]), TO=PublishTo("Events"), FROM=SubscribeTo("Events"),
+        PROBE=probe, links="SOURCE -> TO; FROM -> PROBE",
+    )  # fmt: skip
+    run_virtual(graph)
+    assert probe.messages == [1, 2]
+    assert graph.ended
+
+
+def test_one_that_is_made_of_services_is_one() -> None:
+    backplane, probe = Graphline(EVENTS=Backplane("Events")), Probe()
+    run_virtual(backplane, Pipeline(Feeder([1]), probe))
+    assert backplane.service
+    assert probe.messages == [1]

@@ -278,6 +278,8 @@ def test_row_30_no_timer_looks_at_the_wall_clock() -> None:
     package = Path(axonlike.__file__).parent
     kernel = [*package.glob("*.py"), *(package / "chassis").glob("*.py"), *(package / "backplane").glob("*.py")]
     for path in kernel:
+        if path.name == "observing.py":  # tells people when a message was sent
+            continue
         text = path.read_text()
         assert "time.time(" not in text, path
         assert "datetime" not in text, path

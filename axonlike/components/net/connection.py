@@ -449,7 +449,7 @@ class Receiver(Driven):
 
     def _hand_on(self, messages: Sequence[Any]) -> None:
         """Deliver, as long as there is room; then wait for more."""
-        sink = self._links.get("outbox") or self._open_outbox("outbox")
+        sink = self._links["outbox"] if "outbox" in self._links else self._open_outbox("outbox")
         assert not isinstance(sink, Door)
         for at in range(0, len(messages), _AT_ONCE):
             if self._feed.full:

@@ -88,6 +88,13 @@ class SimpleServer(Listener):
         for name in self.needs:
             scheduler.lookup(BACKPLANE, name, self)
 
+    def handler_for(self, address: Any) -> Component:
+        """What the factory makes for a client of this address (host, port); neither linked nor started.
+
+        Raises UsageError where it is no component that can be, and what the factory raises.
+        """
+        return _made(self, address)
+
     def accepted(self, sock: socket.socket, address: Any) -> None:
         connection = None
         # The handler starts here and now, before the loop looks at any other socket: who has connected to listen

@@ -1,0 +1,137 @@
+"""How everything on the screen looks: colours, fonts, rounded boxes."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pygame
+
+__all__ = ["ACCENT", "BACKGROUND", "DIM", "GAP", "LINE", "PANEL", "RAISED", "TEXT", "WARNING", "Theme", "find_font"]
+
+Colour = tuple[int, int, int]
+
+BACKGROUND: Colour = (18, 21, 27)
+PANEL: Colour = (25, 29, 37)
+RAISED: Colour = (38, 44, 55)
+LINE: Colour = (48, 55, 68)
+TEXT: Colour = (226, 230, 238)
+DIM: Colour = (133, 143, 161)
+ACCENT: Colour = (94, 170, 255)
+WARNING: Colour = (235, 186, 92)
+# For names in a chat and the like: as bright as each other on PANEL, and told apart by those who see fewer colours.
+NAMES: tuple[Colour, ...] = (
+    (122, 184, 255), (255, 186, 110), (134, 214, 160), (233, 150, 200), (232, 214, 120), (176, 164, 255),
+    (120, 214, 220), (255, 150, 140),
+)  # fmt: skip
+
+GAP = 12  # pixels between widgets, and around them
+_RADIUS = 9
+_OVERSAMPLED = 4
+_NAMED = 256  # names beyond these get a colour by their letters
+
+# Where Linux distributions, macOS and Windows keep readable fonts. pygame's own search runs `fc-list`, which takes up
+# to a second on a machine with many fonts, so it comes after these.
+_FILES = {
+    False: (
+        "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf",
+        "/usr/share/fonts/google-noto/NotoSans-Regular.ttf",
+        "/usr/share/fonts/noto/NotoSans-Regular.ttf",
+        "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+        "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf",
+        "/usr/share/fonts/TTF/DejaVuSans.ttf",
+        "/usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf",
+        "/System/Library/Fonts/Helvetica.ttc",
+        "C:/Windows/Fonts/segoeui.ttf",
+    ),
+    True: (
+        "/usr/share/fonts/truetype/noto/NotoSans-Bold.ttf",
+        "/usr/share/fonts/google-noto/NotoSans-Bold.ttf",
+        "/usr/share/fonts/noto/NotoSans-Bold.ttf",
+        "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf",
+        "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans-Bold.ttf",
+        "/usr/share/fonts/TTF/DejaVuSans-Bold.ttf",
+        "/usr/share/fonts/truetype/liberation/LiberationSans-Bold.ttf",
+        "/System/Library/Fonts/Helvetica.ttc",
+        "C:/Windows/Fonts/segoeuib.ttf",
+    ),
+}
+_NAMES = "notosans,dejavusans,liberationsans,cantarell,ubuntu,opensans,arial,helvetica"
+
+
+def find_font(
+    wanted: str,
+    bold: bool,
+    search: Callable[[str, bool], str | None],
+    exists: Callable[[str], bool] = os.path.exists,
+    files: Iterable[str] | None = None,
+) -> str | None:
+    """A font's file: of the one that is wanted (a file or a name), or of a readable one; None if there is none."""
+    if wanted:
+        return wanted if exists(wanted) else search(wanted, bold)
+    known = _FILES[bold] if files is None else files
+    return next(filter(exists, known), None) or search(_NAMES, bold)
+
+
+class Theme:
+    """The looks of one window. Fonts and boxes are made once and kept."""
+
+    def __init__(self, pygame: Any, *, font: str = "") -> None:
+        self.pygame = pygame
+        self._wanted = font
+        self._paths: dict[bool, str | None] = {}
+        self._fonts: dict[tuple[int, bool], pygame.font.Font] = {}
+        self._boxes: dict[tuple[object, ...], pygame.Surface] = {}
+        self._named: dict[str, Colour] = {}
+
+    def font(self, size: int, *, bold: bool = False) -> pygame.font.Font:
+        """The font at so many points."""
+        font: pygame.font.Font | None = self._fonts.get((size, bold))
+        if font is None:
+            if bold not in self._paths:
+                self._paths[bold] = find_font(
+                    self._wanted, bold, lambda name, bold: self.pygame.font.match_font(name, bold=bold)
+                )
+            made: pygame.font.Font = self.pygame.font.Font(self._paths[bold], size)
+            font = self._fonts[size, bold] = made
+        return font
+
+    def name_colour(self, text: str) -> Colour:
+        """The same colour for the same text, and another one for each of the first few."""
+        if text not in self._named and len(self._named) < _NAMED:
+            self._named[text] = NAMES[len(self._named) % len(NAMES)]
+        return self._named.get(text) or NAMES[zlib.crc32(text.encode()) % len(NAMES)]
+
+    def box(
+        self,
+        size: tuple[int, int],
+        fill: Colour,
+        border: Colour | None = None,
+        *,
+        width: int = 1,
+        radius: int = _RADIUS,
+    ) -> pygame.Surface:
+        """A rounded box with smooth corners (pygame draws them as stairs, so it is drawn larger and scaled down)."""
+        key = (size, fill, border, width, radius)
+        box = self._boxes.get(key)
+        if box is None:
+            if len(self._boxes) > 100:  # sizes change while a window is dragged larger
+                self._boxes.clear()
+            n = _OVERSAMPLED
+            large = self.pygame.Surface((size[0] * n, size[1] * n), self.pygame.SRCALPHA)
+            large.fill((*(border or fill), 0))  # what is see-through has the colour of the edge, lest that darken
+            self.pygame.draw.rect(large, border or fill, large.get_rect(), border_radius=radius * n)
+            if border is not None:
+                inner = large.get_rect().inflate(-2 * width * n, -2 * width * n)
+                self.pygame.draw.rect(large, fill, inner, border_radius=max(0, (radius - width) * n))
+            made: pygame.Surface = self.pygame.transform.smoothscale(large, size)
+            box = self._boxes[key] = made
+        return box
+
+    def forget(self) -> None:
+        """The window is closed: let go of fonts and boxes, which are pygame's."""
+        self._fonts.clear()
+        self._boxes.clear()
