@@ -127,6 +127,22 @@ def test_a_graph_that_never_rests_does_not_stop_time_for_ever() -> None:
     assert run_virtual(Polls(), until_s=100.0, busy_s=0.05) == 100.0
 
 
+def test_one_long_step_does_not_move_time() -> None:
+    class Slow(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            end = time.monotonic() + 0.03
+            while time.monotonic() < end:  # as where the machine has other things to do
+                pass
+            yield
+            self.send("first")
+            yield self.sleep(1)
+            self.send("second")
+
+    probe = Probe()
+    run_virtual(Pipeline(Slow(), probe), until_s=100.0, busy_s=0.01)
+    assert probe.timed == [(0.0, "first"), (1.0, "second")]
+
+
 def test_when_nothing_can_ever_happen_it_says_so() -> None:
     async def never() -> None:
         await asyncio.get_running_loop().create_future()
