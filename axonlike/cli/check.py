@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from axonlike.cli.errors import show_place
 from axonlike.cli.output import Exit, Failure, print_json, styled
 
 if TYPE_CHECKING:
@@ -94,8 +95,9 @@ def run(options: argparse.Namespace) -> int:
             }
         )
     else:
-        for finding in findings:
-            print(_shown(finding))
+        for one in findings:
+            show_place(one.file, one.line, one.column, one.text, one.remedy, sys.stdout, severity=one.severity)
+            print()
         print(_summary(errors, len(findings) - errors, len(files)))
     return Exit.FAILED if errors else Exit.OK
 
@@ -103,43 +105,8 @@ def run(options: argparse.Namespace) -> int:
 # -- showing
 
 
-def _shown(finding: Finding) -> str:
-    colour = "red bold" if finding.severity == "error" else "yellow bold"
-    place = styled(f"{_relative(finding.file)}:{finding.line}:{finding.column}:", "bold", sys.stdout)
-    lines = [f"{place} {styled(f'{finding.severity}:', colour, sys.stdout)} {finding.text}"]
-    source = _line_of(finding.file, finding.line)
-    if source.strip():
-        indent = len(source) - len(source.lstrip())
-        at = min(max(finding.column - 1, indent), max(len(source) - 1, 0))
-        mark = "^" * max(1, len(_word_at(source, at)))
-        lines.append(f"    {source.strip()}")
-        lines.append(f"    {' ' * (at - indent)}{styled(mark, colour, sys.stdout)}")
-    if finding.remedy:
-        lines.append(f"    {styled('help:', 'cyan', sys.stdout)} {_wrapped(finding.remedy, len('    help: '))}")
-    return "\n".join(lines) + "\n"
-
-
-def _wrapped(text: str, indent: int) -> str:
-    """For a terminal, broken at its width; for a pipe, one line."""
-    if not sys.stdout.isatty():
-        return text
-    width = max(40, shutil.get_terminal_size().columns - indent - 1)
-    return f"\n{' ' * indent}".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
-
-
-def _word_at(source: str, at: int) -> str:
-    found = re.compile(r"""(["'])(?:(?!\1).)*\1|[\w.-]+""").match(source, at)
-    return found.group() if found else ""
-
-
 def _line_of(file: str, number: int) -> str:
     return linecache.getline(file, number).rstrip("\n").replace("\t", " ")
-
-
-def _relative(file: str) -> str:
-    """As its user names it: by the way from here, if it is not far."""
-    short = os.path.relpath(file)
-    return file if short.startswith(os.pardir) else short
 
 
 def _summary(errors: int, warnings: int, files: int) -> str:

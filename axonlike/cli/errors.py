@@ -226,14 +226,15 @@ def _show_fault(fault: Fault, stream: TextIO) -> None:
 
 def show_place(
     file: str, line: int, column: int, text: str, remedy: str, stream: TextIO,
-    *, source: str | None = None, width: int = 0,
+    *, source: str | None = None, width: int = 0, severity: str = "error",
 ) -> None:  # fmt: skip
     """``file:line:column: text``, the line with a caret below, and what to do. Columns count from 1.
 
     source: the line, where it is not to be read from the file. width: how much of it is marked; 0: a word.
     """
     place = styled(f"{_relative(file)}:{line}:{column}:", "bold", stream)
-    print(f"{place} {styled('error:', 'red bold', stream)} {hide_secrets(text)}", file=stream)
+    colour = "red bold" if severity == "error" else "yellow bold"
+    print(f"{place} {styled(f'{severity}:', colour, stream)} {hide_secrets(text)}", file=stream)
     source = (source if source is not None else linecache.getline(file, line)).rstrip("\n").replace("\t", " ")
     if source.strip():
         indent = len(source) - len(source.lstrip())
@@ -241,8 +242,12 @@ def show_place(
         found = re.compile(r"""(["'])(?:(?!\1).)*\1|[\w.-]+""").match(source, at)
         carets = "^" * max(1, width or (len(found.group()) if found else 1))
         print(f"    {hide_secrets(source.strip())}", file=stream)
-        print(f"    {' ' * (at - indent)}{styled(carets, 'red bold', stream)}", file=stream)
+        print(f"    {' ' * (at - indent)}{styled(carets, colour, stream)}", file=stream)
     if remedy:
+        if stream.isatty():
+            columns = max(40, shutil.get_terminal_size().columns - 11)
+            remedy = textwrap.fill(remedy, columns, break_long_words=False, break_on_hyphens=False)
+            remedy = textwrap.indent(remedy, " " * 10).lstrip()
         print(f"    {styled('help:', 'cyan', stream)} {remedy}", file=stream)
 
 
