@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -92,12 +93,17 @@ class Theme:
         font: pygame.font.Font | None = self._fonts.get((size, bold))
         if font is None:
             if bold not in self._paths:
-                self._paths[bold] = find_font(
-                    self._wanted, bold, lambda name, bold: self.pygame.font.match_font(name, bold=bold)
-                )
+                self._paths[bold] = find_font(self._wanted, bold, self._search)
             made: pygame.font.Font = self.pygame.font.Font(self._paths[bold], size)
             font = self._fonts[size, bold] = made
         return font
+
+    def _search(self, name: str, bold: bool) -> str | None:
+        """The file of one of these fonts. None: pygame's own is taken, which is always there."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a machine without fontconfig
+            found: str | None = self.pygame.font.match_font(name, bold=bold)
+        return found
 
     def name_colour(self, text: str) -> Colour:
         """The same colour for the same text, and another one for each of the first few."""
