@@ -141,7 +141,9 @@ def _user_of(path: str) -> str:
             continue
         with contextlib.suppress(OSError):  # it has ended, or is another user's
             for number in os.listdir(process / "fd"):
-                if os.readlink(process / "fd" / number) == path:
+                link = process / "fd" / number
+                # Its name alone is not enough: in a container another device may bear it.
+                if os.readlink(link) == path and os.path.samestat(os.stat(link), os.stat(path)):
                     return f"{(process / 'comm').read_text().strip()} (process {process.name})"
     return ""
 
