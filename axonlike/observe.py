@@ -425,7 +425,7 @@ def _which(found: list[Observed], fitting: list[Observed], which: object) -> str
     there_are = ", ".join(f"{one.name} (pid {one.pid})" for one in fitting or found)
     if not found:
         nothing = "no system that can be looked into runs here" if which is None else f"no system {which!r} runs here"
-        return f"{nothing}: start one with `axonlike run --observe FILE`, or with run(..., observe=True)"
+        return f"{nothing}: start one with `axonlike run FILE`, or with run(..., observe=True)"
     if fitting:
         by = "pid" if len({one.pid for one in fitting}) == len(fitting) else "name"
         return f"several systems {'run' if which is None else 'have that name'}, say which by its {by}: {there_are}"

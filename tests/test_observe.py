@@ -226,7 +226,7 @@ def test_a_runtime_directory_of_another_user_is_passed_over(monkeypatch: pytest.
 
 
 def test_no_system_is_one_sentence_with_the_remedy() -> None:
-    with pytest.raises(NoSnapshot, match=r"no system .* runs here: .*run --observe FILE.*observe=True"):
+    with pytest.raises(NoSnapshot, match=r"no system .* runs here: .*run FILE.*observe=True"):
         connect()
     with observed(Still(), name="plant.py"), pytest.raises(NoSnapshot, match=r"did you mean 'plant\.py'"):
         connect("plan")

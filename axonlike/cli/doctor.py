@@ -182,7 +182,7 @@ def _open_files() -> Iterator[Line]:
         yield Line("open files", "ok", "no limit is known here")
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    found = f"{_count(soft)} at once (could be raised to {_count(hard)})"
+    found = f"{_count(soft)} at once" + (f" (could be raised to {_count(hard)})" if hard != soft else "")
     remedy = f"ulimit -n {max(4096, 4 * _FEWEST_FILES)}; for a service LimitNOFILE= in its systemd unit"
     if soft != resource.RLIM_INFINITY and soft < 32:
         yield Line("open files", "broken", found, remedy)

@@ -19,6 +19,7 @@ Tells which of the temperatures that a serial device sends are too high.
     axonlike run MODULE.py /dev/ttyUSB0     # with yours
     axonlike run MODULE.toml                # the same as a graph file
     axonlike check MODULE.py MODULE.toml
+    pip install pytest
     python -m pytest                        # the tests, in virtual time: an hour takes a moment
 """
 
@@ -153,5 +154,5 @@ def run(options: argparse.Namespace) -> int:
     comments = ("the script", "its test, in virtual time", "the same as a graph file", "how to use them")
     for file, what in zip(files, comments):
         print(f"    {file:<{max(map(len, files)) + 2}}{what}")
-    print(f"\nTry it:\n\n    cd {folder}\n    axonlike run {module}.py\n    python -m pytest")
+    print(f"\nTry it:\n\n    cd {folder}\n    axonlike run {module}.py\n    pip install pytest\n    python -m pytest")
     return Exit.OK

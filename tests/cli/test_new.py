@@ -108,7 +108,7 @@ def test_a_name_that_cannot_be_is_a_usage_error(
 def test_it_says_what_it_wrote_and_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
     main(["new", "one"])
     said = capsys.readouterr().out
-    assert "    cd one\n    axonlike run one.py\n    python -m pytest\n" in said
+    assert "    cd one\n    axonlike run one.py\n    pip install pytest\n    python -m pytest\n" in said
     main(["new", "--json", "other"])
     assert json.loads(capsys.readouterr().out) == {
         "folder": "other", "files": ["other.py", "test_other.py", "other.toml", "README.md"],
