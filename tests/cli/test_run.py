@@ -163,7 +163,10 @@ def test_the_whole_traceback_is_there_on_request(tmp_path: Path) -> None:
     assert done.stderr.endswith(SIX_LINES)
 
 
-def test_several_failed_components_are_told_one_after_the_other(tmp_path: Path) -> None:
+def test_several_failed_components_are_told_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AXONLIKE_SHUFFLE", raising=False)  # its subject is one order
     script = FAILING + "\n".join(
         [
             "from axonlike import Component, run",

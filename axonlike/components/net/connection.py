@@ -354,8 +354,9 @@ class Wire(asyncio.Protocol):
         if self.transport is None:
             self.close()
             return
-        with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if self._sock is not None:  # uvloop knows none of a connection that was reset before it was told of it
+            with contextlib.suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
     def withdraw(self) -> None:
