@@ -25,6 +25,7 @@ from axonlike import Component, Driven, Graphline, Handle, Pipeline, Scheduler, 
 from axonlike.backplane import Backplane, PublishTo, SubscribeTo
 from axonlike.introspection import NoSnapshot, snapshot
 from axonlike.observe import (
+    Look,
     Observed,
     SystemEnded,
     Tapped,
@@ -392,6 +393,16 @@ class Spins(Component):
                 self.send(message)
 
 
+def _when_worked(system: Observed, path: str, busy_s: float) -> Look:
+    """A look at the system when a component has worked for so long."""
+    while True:
+        look = system.look(measure=True)
+        effort = look.graph.part(path).effort
+        if effort is not None and effort.busy_s >= busy_s:
+            return look
+        time.sleep(0.005)
+
+
 def test_time_is_measured_while_somebody_looks_and_at_no_other_time() -> None:
     class Ticks(Component):
         def main(self) -> Any:
@@ -405,8 +416,7 @@ def test_time_is_measured_while_somebody_looks_and_at_no_other_time() -> None:
             assert type(scheduler) is Scheduler
             before = system.look(measure=True)
             assert type(scheduler) is not Scheduler
-            time.sleep(0.3)
-            after = system.look(measure=True)
+            after = _when_worked(system, "Pipeline/Spins", 0.02)
             effort, idle = after.graph.part("Pipeline/Spins").effort, after.graph.part("Pipeline/Sink").effort
             assert effort is not None
             assert idle is not None
@@ -427,8 +437,7 @@ def test_what_was_not_seen_step_by_step_is_made_up_for_by_what_was() -> None:
 
     with observed(Ring(), Still()), connect() as system:
         system.look(measure=True)
-        time.sleep(0.2)  # over a million steps: far more than are looked at
-        look = system.look(measure=True)
+        look = _when_worked(system, "Ring", 0.1)  # hundreds of thousands of steps: far more than are looked at
         effort = look.graph.part("Ring").effort
         assert effort is not None
         assert look.busy_s is not None

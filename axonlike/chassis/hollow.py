@@ -79,7 +79,7 @@ class Hollow(Component):
 
     def child_ended(self, child: Part) -> None:
         super().child_ended(child)
-        if self._scheduler is not None and all(left.service for left in self._children):
+        if not child.service and self._scheduler is not None and all(left.service for left in self._children):
             for left in tuple(self._children):
                 self._scheduler.stop_part(left, "all that used it has ended")
 

@@ -212,6 +212,20 @@ def test_a_service_among_its_components_does_not_keep_it(chassis: Any) -> None:
     assert graph.ended
 
 
+def test_the_end_of_one_service_is_not_the_end_of_the_others() -> None:
+    one, other, probe = Backplane("One"), Backplane("Other"), Probe()
+    both = Graphline(ONE=one, OTHER=other)
+
+    class StopsOne(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            one.stop()
+            yield self.sleep(1)
+            other.publish("still here")
+
+    run_virtual(both, Pipeline(SubscribeTo("Other"), probe), StopsOne())
+    assert probe.messages == ["still here"]
+
+
 def test_one_that_is_made_of_services_is_one() -> None:
     backplane, probe = Graphline(EVENTS=Backplane("Events")), Probe()
     run_virtual(backplane, Pipeline(Feeder([1]), probe))

@@ -51,7 +51,10 @@ def test_one_that_ends_early_is_no_end_for_the_rest() -> None:
 
 
 def test_when_all_have_ended_the_producer_is_stopped() -> None:
-    run_virtual(Pipeline(Feeder(iter(int, 1)), Par(Take(1, "a"), Take(2, "b"))))
+    feeder = Feeder(iter(int, 1))  # endless: the run is over only if it is stopped
+    run_virtual(Pipeline(feeder, Par(Take(1, "a"), Take(2, "b"))))
+    assert feeder.ended
+    assert feeder.sent >= 2
 
 
 def test_the_slowest_holds_the_producer_back() -> None:

@@ -10,10 +10,8 @@ import argparse
 import importlib
 import os
 import re
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,17 +111,6 @@ def test_the_help_imports_nothing_that_takes_long() -> None:
     assert loaded & slow == set()
     commands = {f"axonlike.cli.{command.module}" for command in COMMANDS.values()}
     assert loaded & commands == set()
-
-
-@pytest.mark.slow
-def test_how_long_the_help_takes_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    taken_s = []
-    for _ in range(11):
-        began_s = time.monotonic()
-        subprocess.run([sys.executable, "-m", "axonlike", "--help"], stdout=subprocess.DEVNULL, check=True)
-        taken_s.append(time.monotonic() - began_s)
-    with capsys.disabled():
-        print(f"\naxonlike --help: {statistics.median(taken_s) * 1000:.0f} ms (median of {len(taken_s)}; budget 120)")
 
 
 def test_the_page_about_the_command_line_names_every_command_and_exit_code() -> None:
