@@ -5,8 +5,7 @@ timed as a whole, and at times (in the "fine" class) the attribute `_current` is
 `_current` before each step, so the property sees every step begin, and the kernel has no line of code for it. Seeing
 a step costs about half a microsecond, as much as a short step itself. So there is an allowance, a share of the time
 that has passed: while it lasts, every step is seen (which in most systems is always); once it is used up, whole
-slices go by unseen until there is some again. What was seen then stands for the slices of the same interval that
-were not.
+slices go by unseen until there is some again. What was seen last then stands for the slices that were not.
 
 Theory of operation of `Tap`. A component looks up where to send in its dict `_links`, by ``_links[box]``; the kernel
 looks at the same dict with ``get``, ``items`` and ``values`` to know who feeds whom. While an outbox is tapped, that
@@ -56,10 +55,10 @@ class Stopwatch:
         self._scheduler = scheduler
         self._plain = plain = type(scheduler)
         self.busy_s = 0.0
-        self._unread_s = 0.0  # of that, since `efforts` was asked last
+        self._unread_s = 0.0  # of that, not yet given to anybody: since `efforts` was asked last
         self._seen_s = 0.0  # of that, in slices whose steps were seen
         self._seen: list[Any] = []  # turn, time, turn, time, ... of the slice that runs
-        self._parts: dict[Any, list[float]] = {}  # turn: seconds seen, slowest step, seconds accounted for
+        self._parts: dict[Any, list[float]] = {}  # turn: seconds seen, slowest step, seconds in all, share
         self._allowance_s = _CREDIT_S
         self._topped_up_s = time.perf_counter()
         self._coarse = type("WatchedScheduler", (plain,), {"_run_ready": self._timed(fine=False)})
@@ -74,16 +73,20 @@ class Stopwatch:
 
     def efforts(self) -> dict[Part, Effort]:
         """What each part that lives has taken since the start."""
-        scale = self._unread_s / self._seen_s if self._seen_s else 0.0
-        self._unread_s = self._seen_s = 0.0
+        unread_s, seen_s = self._unread_s, self._seen_s
+        self._seen_s = 0.0
+        if self._parts:  # else nothing says yet whose time it was
+            self._unread_s = 0.0
         efforts: dict[Part, Effort] = {}
         for turn in tuple(self._parts):
             if turn.part._state is State.ENDED:
                 del self._parts[turn]
                 continue
             figures = self._parts[turn]
-            figures[2] += figures[0] * scale
-            figures[0] = 0.0
+            if seen_s:
+                figures[3] = figures[0] / seen_s
+                figures[0] = 0.0
+            figures[2] += figures[3] * unread_s
             efforts[turn.part] = Effort(figures[2], figures[1])
         if sys.platform == "linux":
             efforts.update(_of_threads(self._scheduler))
@@ -146,7 +149,7 @@ class Stopwatch:
             if turn is not None:
                 figures = parts.get(turn)
                 if figures is None:
-                    figures = parts[turn] = [0.0, 0.0, 0.0]
+                    figures = parts[turn] = [0.0, 0.0, 0.0, 0.0]
                 took_s = now_s - since_s
                 figures[0] += took_s
                 if took_s > figures[1]:

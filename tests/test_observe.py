@@ -437,7 +437,8 @@ def test_what_was_not_seen_step_by_step_is_made_up_for_by_what_was() -> None:
 
     with observed(Ring(), Still()), connect() as system:
         system.look(measure=True)
-        look = _when_worked(system, "Ring", 0.1)  # hundreds of thousands of steps: far more than are looked at
+        # Hundreds of thousands of steps: far more than are looked at. Asked so often, most answers have seen no step.
+        look = _when_worked(system, "Ring", 0.1)
         effort = look.graph.part("Ring").effort
         assert effort is not None
         assert look.busy_s is not None
