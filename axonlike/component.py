@@ -16,6 +16,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
@@ -64,6 +65,7 @@ class Component(Part):
 
     __slots__ = (
         "_child_names",
+        "_companions",
         "_inbox_specs_",
         "_made_code",
         "_made_line",
@@ -90,7 +92,11 @@ class Component(Part):
     """True for what is made to be run: a chassis, a server."""
     _compose: ClassVar[Callable[[Any, Any], Component]]  # a | b; the chassis sets it
 
+    any_demand_will_do: ClassVar[bool] = False
+    """True where one live receiver is enough for all required outboxes (demand.py): a splitter."""
+
     _child_names: Names | None
+    _companions: dict[Part, None] | None
     _wires: Wires | None
     _sinks: dict[tuple[str, str], Sink] | None
     _inbox_specs_: Mapping[str, Box]
@@ -126,6 +132,7 @@ class Component(Part):
         self._group = None
         self._joined_by = None
         self._child_names = None
+        self._companions = None
         self._wires = None
         self._sinks = None
         self._inbox_specs_ = cls._class_inboxes
@@ -435,6 +442,16 @@ class Component(Part):
                 passthrough = "out"
         return Kind.PASS_IN if passthrough == "in" else Kind.PASS_OUT if passthrough == "out" else Kind.DELIVER
 
+    def runs_with(self, other: Component) -> None:
+        """Activating one of the two activates the other too, unless it is a child of something."""
+        for one, two in ((self, other), (other, self)):
+            if one._companions is None:
+                one._companions = {}
+            one._companions[two] = None
+
+    def companions(self) -> Iterable[Part]:
+        return self._companions or ()
+
     def is_within(self, other: Component) -> bool:
         """Is `other` its parent, or its parent's, and so on?"""
         above = self._parent
@@ -487,6 +504,13 @@ class Component(Part):
         name = _free_name(name, self._outbox_specs_)
         self._outbox_specs_ = {**self._outbox_specs_, name: Box(description, **options)}
         return name
+
+    def specify(self, name: str, **changes: Any) -> None:
+        """Say more about one box of this instance than its class does: `type`, `stream`, `required`, `description`."""
+        if name in self._inbox_specs_:
+            self._inbox_specs_ = {**self._inbox_specs_, name: replace(self._inbox_specs_[name], **changes)}
+        else:
+            self._outbox_specs_ = {**self._outbox_specs_, name: replace(self.outbox_spec(name), **changes)}
 
     def remove_inbox(self, name: str) -> None:
         """Take away an inbox that `add_inbox` gave; links to it are cut, what it held counts as unread."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from axonlike.box import DEFAULT_LIMIT, Inbox, Policy, check_policy
 from axonlike.errors import NoSuchBox, WiringError, did_you_mean
+from axonlike.streamtype import StreamMismatch, StreamType
 
 if TYPE_CHECKING:
     from axonlike.component import Component, Door
@@ -27,13 +28,16 @@ __all__ = ["Box", "Kind", "Linkage", "Wires", "final_inbox", "leaf_outboxes", "m
 class Box:
     """What a class says of one of its boxes: a description, and if need be the type of messages, limit and policy.
 
-    Limit and policy belong to inboxes. None as a limit means no limit.
+    Limit and policy belong to inboxes. None as a limit means no limit. stream: what the chunks in it are, or have to
+    be. required: of an outbox, that the component works only while somebody live takes what it sends (demand.py).
     """
 
     description: str = ""
     type: type | tuple[type, ...] | None = None
     limit: int | None = DEFAULT_LIMIT
     policy: Policy = "block"
+    stream: StreamType | None = None
+    required: bool = False
 
     def accepts(self, other: Box) -> bool:
         """Can messages that `other` sends be taken here? True where either does not say."""
@@ -217,6 +221,10 @@ def check_types(linkage: Linkage, sends: Box, takes: Box) -> None:
     """Raise WiringError when what one end sends is not what the other takes."""
     if not takes.accepts(sends):
         raise WiringError(f"{linkage}: the outbox sends {sends.type_name}, the inbox takes {takes.type_name}")
+    if takes.stream is not None and sends.stream is not None:
+        why = takes.stream.mismatch(sends.stream)
+        if why is not None:
+            raise StreamMismatch(f"{linkage}: the outbox sends {why}")
 
 
 def move_messages(source: Inbox, sink: Inbox | Door) -> None:

@@ -190,6 +190,10 @@ class Part:
         """The parts that its outboxes feed."""
         return ()
 
+    def companions(self) -> Iterable[Part]:
+        """The parts that are activated with it."""
+        return ()
+
     def has_producers(self) -> bool:
         """True while somebody who may still send is linked to one of its data inboxes."""
         return False

@@ -222,6 +222,8 @@ class Scheduler:
         self._task: asyncio.Task[None] | None = None
         self._interrupted_by = ""
         self._when_ended: dict[Callable[[], None], None] = {}
+        self._when_rewired: dict[Callable[[], None], None] = {}
+        self._change_is_noted = False
         self._unanswered: dict[Future[Any], None] = {}
 
     def __repr__(self) -> str:
@@ -273,16 +275,20 @@ class Scheduler:
             self.call(lambda: self.activate(*parts))
             return
         new: dict[Part, None] = {}
-        for part in parts:
+        work = deque(parts)
+        while work:
+            part = work.popleft()
             if not isinstance(part, Part):
                 raise UsageError(f"{part!r} is not a component and cannot run{how_to_make_one(part)}")
             if part._state is _ENDED:
                 raise UsageError(f"{part.path} has ended and cannot run again: make a new one")
             if part._scheduler not in (None, self):
                 raise UsageError(f"{part.path} belongs to another scheduler")
-            if part in self.parts or part in self._pending:
+            if part in new or part in self.parts or part in self._pending:
                 continue
             new[part] = None
+            for member in _with_children((part,)):
+                work.extend(p for p in member.companions() if p._parent is None and p._state is not _ENDED)
         if self.state == "ended":
             raise UsageError("this scheduler's run has ended: use a new one")
         for part in new:
@@ -418,6 +424,24 @@ class Scheduler:
         self._when_ended.pop(action, None)
 
     # -- with, async with, and a thread of its own
+
+    def when_rewired(self, action: Callable[[], None]) -> None:
+        """Call `action` once, soon, whenever links have changed or parts have started or ended."""
+        self._when_rewired[action] = None
+
+    def no_longer_when_rewired(self, action: Callable[[], None]) -> None:
+        """Take that back."""
+        self._when_rewired.pop(action, None)
+
+    def _note_change(self) -> None:
+        if self._when_rewired and not self._change_is_noted and self.state == "running":
+            self._change_is_noted = True
+            self.call_at(self._now_s(), self._tell_change)
+
+    def _tell_change(self) -> None:
+        self._change_is_noted = False
+        for action in tuple(self._when_rewired):
+            action()
 
     def start_in_thread(self, *parts: Part) -> None:
         """Run in a new thread; returns when the parts have been started. Raises what starting them raised."""
@@ -698,6 +722,7 @@ class Scheduler:
             parent.child_ended(part)
         else:
             self._root_names.free(part.name)
+        self._note_change()
 
     def hollow_part_may_end(self, part: Part) -> None:
         """A part without a body ends with its last child."""
@@ -895,6 +920,7 @@ class Scheduler:
         if self.state == "stopping":
             for part in parts:
                 self.stop_part(part, "the scheduler is stopping")
+        self._note_change()
         self.kick()
 
     def _closing_quietly(self, part: Part) -> None:
@@ -954,6 +980,7 @@ class Scheduler:
             old.members.clear()
         self._cycles = [cycle for cycle in self._cycles if cycle.members]
         self._find_cycles(parts)
+        self._note_change()
 
     def _slice(self) -> None:
         try:

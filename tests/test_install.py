@@ -63,5 +63,7 @@ def test_the_core_depends_on_nothing_and_all_never_needs_a_compiler() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["dependencies"] == []
     extras = project["optional-dependencies"]
-    assert extras["all"] == ["axonlike[serial,ui,fast]"]
-    assert "PyAudio" not in str(extras["serial"] + extras["ui"] + extras["fast"])
+    (everything,) = extras["all"]
+    names = everything.removeprefix("axonlike[").removesuffix("]").split(",")
+    assert set(names) == set(extras) - {"all", "audio", "test", "docs"}  # audio: PyAudio has no wheel for Linux
+    assert "PyAudio" not in str([extras[name] for name in names])

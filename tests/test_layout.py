@@ -249,6 +249,27 @@ def _written_all(module: Module) -> list[str] | None:
     return None
 
 
+def _late_names(module: Module) -> dict[str, set[str]]:
+    """What a package loads late: for each of its modules, the names that its ``__getattr__`` gives from there."""
+    for node in module.tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__getattr__":
+            assert isinstance(node.value, ast.Call)
+            assert ast.unparse(node.value.func) == "loaded_late"
+            table = ast.literal_eval(node.value.args[1])
+            return {f"{module.name}.{home}": set(names.split()) for home, names in table.items()}
+    return {}
+
+
+def _names_for_type_checkers(module: Module) -> dict[str, set[str]]:
+    names: dict[str, set[str]] = {}
+    for node in module.tree.body:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for found in ast.walk(node):
+                if isinstance(found, ast.ImportFrom):
+                    names.setdefault(_absolute(module, found), set()).update(alias.name for alias in found.names)
+    return names
+
+
 def _defined_names(module: Module) -> set[str]:
     """What the module's own top level defines: not what it imports."""
     names: set[str] = set()
@@ -296,7 +317,7 @@ def test_a_module_exports_only_what_it_defines(module: Module) -> None:
 
 @each_package
 def test_a_package_only_reexports(module: Module) -> None:
-    allowed_assignments = {"__all__", "__version__"}
+    allowed_assignments = {"__all__", "__version__", "__getattr__"}
     for node in module.tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             continue
@@ -318,10 +339,16 @@ def _is_guard(node: ast.If) -> bool:
 
 @each_package
 def test_what_a_package_imports_and_what_it_exports_are_the_same(module: Module) -> None:
-    taken = {name for found in _imports_of(module) for name in found.names}
+    taken = {name for found in _imports_of(module) for name in found.names} - {"loaded_late"}
+    taken.update(*_late_names(module).values())
     exported = set(_written_all(module) or ()) - {"__version__"}
-    defined = _defined_names(module)
+    defined = _defined_names(module) - taken
     assert taken == exported - defined, f"{module.path}: imported and __all__ differ"
+
+
+@each_package
+def test_what_a_package_loads_late_is_what_it_tells_type_checkers(module: Module) -> None:
+    assert _late_names(module) == _names_for_type_checkers(module)
 
 
 @each_package
@@ -330,6 +357,9 @@ def test_what_a_package_reexports_is_public_where_it_comes_from(module: Module) 
         origin = _written_all(MODULES[found.imported]) or []
         missing = [name for name in found.names if name not in origin]
         assert not missing, f"{module.path}:{found.line}: {missing} not in __all__ of {found.imported}"
+    for home, names in _late_names(module).items():
+        missing = sorted(names - set(_written_all(MODULES[home]) or ()))
+        assert not missing, f"{module.path}: {missing} not in __all__ of {home}"
 
 
 @each_module
@@ -405,16 +435,15 @@ TOO_HEAVY = {
 }  # fmt: skip
 
 
-def _python(code: str) -> subprocess.CompletedProcess[str]:
-    """Runs code in a Python that sees the repository's root and the standard library, and no site-packages."""
+def _python(code: str, extras: bool = False) -> subprocess.CompletedProcess[str]:
+    """Runs code in a Python that sees the repository's root and the standard library, and site-packages if asked."""
     program = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"
-    return subprocess.run(
-        [sys.executable, "-I", "-S", "-W", "error", "-c", program], capture_output=True, text=True, check=False
-    )
+    options = ["-I", "-W", "error"] if extras else ["-I", "-S", "-W", "error"]
+    return subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, check=False)
 
 
-def _loaded_by(statement: str) -> set[str]:
-    done = _python(f"before = set(sys.modules)\n{statement}\nprint(*(set(sys.modules) - before))")
+def _loaded_by(statement: str, extras: bool = False) -> set[str]:
+    done = _python(f"before = set(sys.modules)\n{statement}\nprint(*(set(sys.modules) - before))", extras)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 
@@ -426,17 +455,53 @@ def test_import_axonlike_loads_nothing_that_is_slow_or_foreign() -> None:
     assert not loaded & TOO_HEAVY
 
 
-def test_every_module_can_be_imported_without_any_extra() -> None:
-    """Optional libraries are imported when a component is made, never before."""
-    loaded = _loaded_by("import " + ", ".join(map(str, IMPORTABLE)))
-    assert set(map(str, IMPORTABLE)) <= loaded
+# What the extra "signals" brings. Modules import it at their top, and are themselves loaded late (axonlike/late.py).
+SIGNALS = {"msgspec", "numpy", "scipy"}
+
+
+def _needs_signals() -> set[str]:
+    """The modules that cannot be imported without the extra "signals": by themselves or by what they import."""
+    needing = {
+        name
+        for name, module in MODULES.items()
+        for node in module.tree.body
+        if (isinstance(node, ast.Import) and {alias.name.split(".")[0] for alias in node.names} & SIGNALS)
+        or (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] in SIGNALS)
+    }
+    while True:
+        more = {
+            name
+            for name, module in MODULES.items()
+            if name not in needing
+            and any(found.at_module_level and found.imported in needing for found in _imports_of(module))
+        }
+        if not more:
+            return needing
+        needing |= more
+
+
+NEED_SIGNALS = _needs_signals()
+
+
+def test_every_other_module_can_be_imported_without_any_extra() -> None:
+    """Optional libraries are imported when a component is made, or late with the module that needs them."""
+    others = [str(module) for module in IMPORTABLE if module.name not in NEED_SIGNALS]
+    loaded = _loaded_by("import " + ", ".join(others))
+    assert set(others) <= loaded
+    assert not [module for module in MODULES.values() if module.is_package and module.name in NEED_SIGNALS]
+
+
+def test_a_name_that_needs_a_package_that_is_missing_says_what_to_install() -> None:
+    done = _python("from axonlike.streams import Chunk")
+    assert done.returncode == 1
+    assert 'axonlike.streams.Chunk needs numpy: pip install "axonlike[signals]"' in done.stderr
 
 
 @pytest.mark.slow
 @each_importable_module
 def test_a_module_can_be_the_first_to_be_imported(module: Module) -> None:
     """No module may rely on another import having come before it; only a process of its own shows that."""
-    assert module.name in _loaded_by(f"import {module.name}")
+    assert module.name in _loaded_by(f"import {module.name}", extras=module.name in NEED_SIGNALS)
 
 
 def test_python_files_of_the_package_have_docstrings_that_say_why_they_exist() -> None:

@@ -19,7 +19,7 @@ from axonlike.settings import Misfit
 ROOT = Path(__file__).resolve().parent.parent
 LISTED = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["axonlike.components"]
 # Bases of components, and what only another component makes.
-NOT_FOR_FILES = {"DescriptorComponent", "TCPConnection", "Widget"}
+NOT_FOR_FILES = {"Block", "DescriptorComponent", "TCPConnection", "Widget"}
 
 
 @pytest.fixture

@@ -52,6 +52,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         "name in the same scheduler, in any order. A name in the factory of a SimpleServer is looked up when a client "
         "comes; SimpleServer(..., needs=(\"Name\",)) has it looked up at the start.",
     ),
+    "AX204": Explanation(
+        "the stream that one end sends is not what the other takes",
+        "Both sides' values are in the message. Put a component between that makes the one of the other: Convert for "
+        "the dtype, ChannelSelect for the channels, Resample for the rate, FFT for a spectrum.",
+    ),
     "AX301": Explanation(
         "called in a way that cannot work",
         "For example run() inside a running event loop (use await run_async()), a class passed where an instance is "

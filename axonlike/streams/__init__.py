@@ -3,6 +3,9 @@
 The function `framing` is not here but in its module, which it would hide under the same name.
 """
 
+from typing import TYPE_CHECKING
+
+from axonlike.late import loaded_late
 from axonlike.streams.framing import (
     Decoder,
     FrameTooLong,
@@ -18,7 +21,16 @@ from axonlike.streams.framing import (
     encode_raw,
 )
 
+if TYPE_CHECKING:
+    from axonlike.streams.chunk import EVENT, Axis, Chunk, Continuity, StreamInfo, join
+
+__getattr__ = loaded_late(__name__, {"chunk": "EVENT Axis Chunk Continuity StreamInfo join"})
+
 __all__ = [
+    "EVENT",
+    "Axis",
+    "Chunk",
+    "Continuity",
     "Decoder",
     "FrameTooLong",
     "Framing",
@@ -27,8 +39,10 @@ __all__ = [
     "LineDecoder",
     "LineTooLong",
     "RawDecoder",
+    "StreamInfo",
     "TextCodingError",
     "encode_length",
     "encode_line",
     "encode_raw",
+    "join",
 ]

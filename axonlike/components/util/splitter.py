@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from axonlike.box import Policy
 from axonlike.component import Component
 from axonlike.errors import WiringError
-from axonlike.linkage import Linkage, destination
+from axonlike.linkage import Box, Linkage, destination
 
 __all__ = ["Splitter"]
 
@@ -26,14 +26,15 @@ class Splitter(Component):
     """
 
     Inboxes: ClassVar[dict[str, Any]] = {"inbox": "what everybody gets"}
-    Outboxes: ClassVar[dict[str, Any]] = {"outbox": "every message"}
+    Outboxes: ClassVar[dict[str, Any]] = {"outbox": Box("every message", required=True)}
+    any_demand_will_do: ClassVar[bool] = True
 
     def __init__(self, *outboxes: str) -> None:
         self._added: dict[tuple[Component, str], Linkage] = {}
         for name in outboxes:
             if name in self.outbox_names:
                 raise WiringError(f'Splitter: there is an outbox {name!r} already; name each once, and not "outbox"')
-            self.add_outbox(name, "every message")
+            self.add_outbox(name, "every message", required=True)
 
     def add_sink(
         self, component: Component, box: str = "inbox", *, limit: int | None = 1000, policy: Policy = "block"
@@ -44,7 +45,7 @@ class Splitter(Component):
         """
         if (component, box) in self._added:
             raise WiringError(f"{self.path}: {component.path}.{box} is a sink already")
-        outbox = self.add_outbox(f"to-{component.name}", "every message")
+        outbox = self.add_outbox(f"to-{component.name}", "every message", required=True)
         changed = (limit, policy) != (1000, "block")
         try:
             if changed:
