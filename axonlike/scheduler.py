@@ -68,7 +68,9 @@ T = TypeVar("T")
 SLICE_S = 0.001
 _LONGEST_STRIDE = 64
 _PARKS = 8  # after a rest in vain a component is parked at once that many times, before it rests again
-_READY, _WAITING, _BLOCKED, _ENDED = State.READY, State.WAITING, State.BLOCKED, State.ENDED
+_READY, _WAITING, _SLEEPING, _BLOCKED, _ENDED = (
+    State.READY, State.WAITING, State.SLEEPING, State.BLOCKED, State.ENDED,
+)  # fmt: skip
 
 
 def _gone(_value: Any) -> Any:
@@ -1140,11 +1142,15 @@ class Scheduler:
 
     def _trap(self, part: Part, trap: Any) -> None:
         """The rarer things that a body yields."""
-        if isinstance(trap, Sleep):
-            part._why = trap
-            part._state = State.SLEEPING
-            seconds = trap.seconds
-            part._timer = self.call_at(self._now_s() + seconds if seconds > 0 else self._now_s(), self._timed_out, part)
+        if type(trap) is Sleep:
+            part._turn.why = trap
+            part._stands = _SLEEPING
+            when_s = self._now_s()
+            if trap.seconds > 0:
+                when_s += trap.seconds
+            part._timer = self._timers.add(when_s, self._timed_out, part)
+            if self._armed is None or when_s < self._armed_s:
+                self._arm(when_s)
         elif isinstance(trap, (Room, Destination)):  # `yield self.send(...)` is a bare yield
             part._value = None
             self.ready.append(part._turn)

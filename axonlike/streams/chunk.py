@@ -8,11 +8,12 @@ further down: the next index is larger than expected. `Continuity` watches for t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, get_args
 
 import numpy as np
+import numpy.lib.format
 import numpy.typing as npt
 
 from axonlike.errors import UsageError
@@ -97,8 +98,35 @@ class StreamInfo:
         object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
 
     def __reduce__(self) -> Any:
-        state = {f.name: getattr(self, f.name) for f in fields(self)} | {"facts": dict(self.facts)}
-        return _made_of, (state,)
+        return StreamInfo.from_dict, (self.as_dict(),)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold, of what is not as by default; `from_dict` makes the same stream of it."""
+        plain = {
+            f.name: value
+            for f in fields(self)
+            if (value := getattr(self, f.name)) != (dict() if f.name == "facts" else f.default)
+        }
+        plain["dtype"] = np.lib.format.dtype_to_descr(self.dtype)
+        if self.axis is not None:
+            plain["axis"] = asdict(self.axis)
+        if self.facts:
+            plain["facts"] = dict(self.facts)
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> StreamInfo:
+        """The stream that `as_dict` described, lists in place of tuples allowed. Raises UsageError for anything else."""
+        fields_of_it = dict(plain)
+        try:
+            fields_of_it["dtype"] = np.lib.format.descr_to_dtype(_with_tuples(plain["dtype"]))
+            if plain.get("axis") is not None:
+                fields_of_it["axis"] = Axis(**plain["axis"])
+            for name in ("shape", "channel_names"):
+                fields_of_it[name] = tuple(plain.get(name, ()))
+            return cls(**fields_of_it)
+        except (TypeError, ValueError, KeyError, AttributeError) as exc:
+            raise UsageError(f"that describes no stream: {exc!r}") from exc
 
     @property
     def channels(self) -> int:
@@ -133,8 +161,12 @@ class StreamInfo:
         return np.empty((rows, *self.shape), self.dtype)
 
 
-def _made_of(state: dict[str, Any]) -> StreamInfo:
-    return StreamInfo(**state)
+def _with_tuples(descr: Any) -> Any:
+    """A dtype's description as numpy wants it: JSON has made lists of the tuples."""
+    if not isinstance(descr, list):
+        return descr
+    return [tuple(_with_tuples(item) if n == 1 else tuple(item) if isinstance(item, list) else item
+                  for n, item in enumerate(field_)) for field_ in descr]  # fmt: skip
 
 
 class Chunk:
