@@ -107,11 +107,15 @@ class Component(Part):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        own_inboxes, own_outboxes = cls.__dict__.get("Inboxes", {}), cls.__dict__.get("Outboxes", {})
-        cls._class_inboxes = merge_boxes(cls._class_inboxes, own_inboxes, f"{cls.__name__}.Inboxes")
-        cls._class_outboxes = merge_boxes(cls._class_outboxes, own_outboxes, f"{cls.__name__}.Outboxes")
-        if "control" in own_inboxes:
-            cls._takes_control = True
+        inboxes, outboxes = Component._class_inboxes, Component._class_outboxes
+        for base in reversed(cls.__mro__):  # each of several bases adds its own
+            if issubclass(base, Component) and base is not Component:
+                own = base.__dict__
+                inboxes = merge_boxes(inboxes, own.get("Inboxes", {}), f"{base.__name__}.Inboxes")
+                outboxes = merge_boxes(outboxes, own.get("Outboxes", {}), f"{base.__name__}.Outboxes")
+                if "control" in own.get("Inboxes", {}):
+                    cls._takes_control = True
+        cls._class_inboxes, cls._class_outboxes = inboxes, outboxes
         if cls.on_error == "error" and "error" not in cls._class_outboxes:
             cls._class_outboxes = merge_boxes(cls._class_outboxes, {"error": _ERROR_BOX}, cls.__name__)
 
@@ -629,7 +633,11 @@ class Component(Part):
                 yield link.owner
 
     def has_producers(self) -> bool:
-        return any(inbox.feeders for inbox in self._data)
+        return any(inbox.feeders for inbox in self._inputs())
+
+    def _inputs(self) -> Iterator[Inbox]:
+        """The inboxes whose producers' end is the end of the input."""
+        return (inbox for inbox in self._data if not self._inbox_specs_[inbox.name].aside)
 
     # -- ends and errors
 
@@ -650,7 +658,7 @@ class Component(Part):
         """Do other producers than `sender` (and the chassis out of which it sends) still feed it?"""
         return any(
             feeder is not sender and not (isinstance(feeder, Component) and sender.is_within(feeder))
-            for inbox in self._data
+            for inbox in self._inputs()
             for feeder in inbox.feeders or ()
         )
 
@@ -668,7 +676,7 @@ class Component(Part):
             if link.feeders is not None:
                 link.feeders.pop(self, None)
             owner = link.owner
-            if isinstance(owner, Component) and link in owner._data:
+            if isinstance(owner, Component) and link in owner._inputs():
                 consumers[owner] = None
         if isinstance(signal, Door):
             # Of several producers only the last one's end is the end of the input.

@@ -44,7 +44,7 @@ class OnDemand(Component):
     """
 
     Inboxes: ClassVar[dict[str, Any]] = {
-        "demand": Box("Wanted and Unwanted: does anybody take what it sends?", (Wanted, Unwanted), limit=None)
+        "demand": Box("Wanted and Unwanted: does anybody take what it sends?", (Wanted, Unwanted), None, aside=True)
     }
     linger_s: float = 1.0
     wanted: bool = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 import sys
 import threading
 import time
@@ -18,7 +19,9 @@ from typing import Protocol
 
 from axonlike.errors import is_machinery, short_path
 
-__all__ = ["Watchdog", "advice_on", "stack_of"]
+__all__ = ["Watchdog", "advice_on", "place_of", "stack_of"]
+
+_Frames = list[tuple[FrameType, int]]
 
 
 class Watched(Protocol):
@@ -34,18 +37,46 @@ class Watched(Protocol):
 def stack_of(thread_id: int, *, skip: Callable[[FrameType], bool] | None = None) -> str:
     """What a thread is executing now, as text; frames for which `skip` is true are left out, unless it is true of all.
 
-    A line of advice follows where a loop of the user's is seen to have no yield.
+    With `skip` those below the `axonlike` command are left out too: they started it, and not the program. A line of
+    advice follows where a loop of the user's is seen to have no yield.
     """
-    frame = sys._current_frames().get(thread_id)
-    if frame is None:
+    frames = _frames_of(thread_id)
+    if not frames:
         return "  (the thread has ended)\n"
-    frames = list(traceback.walk_stack(frame))
-    kept = [found for found in frames if skip is None or not skip(found[0])] or frames
+    kept = frames
+    if skip is not None:
+        kept = [found for found in _above_the_command(frames) if not skip(found[0])] or frames
     summary = traceback.StackSummary.extract(iter(reversed(kept)))
     return "".join(summary.format()) + _advice(frames)
 
 
-def _advice(frames: list[tuple[FrameType, int]]) -> str:
+def place_of(thread_id: int) -> str:
+    """``file.py:12``: the user's line that a thread is executing now, or the innermost there is."""
+    frames = _frames_of(thread_id)
+    if not frames:
+        return "(the thread has ended)"
+    frame, line = next((found for found in frames if not is_machinery(found[0])), frames[0])
+    return f"{short_path(frame.f_code.co_filename)}:{line}"
+
+
+def _frames_of(thread_id: int) -> _Frames:
+    """What a thread is executing now, the innermost first; none if it has ended."""
+    frame = sys._current_frames().get(thread_id)
+    return [] if frame is None else list(traceback.walk_stack(frame))
+
+
+_COMMAND = os.path.join(os.path.dirname(__file__), "cli", "")
+
+
+def _above_the_command(frames: _Frames) -> _Frames:
+    """Without the outermost frame of the `axonlike` command, and what called that."""
+    for index in range(len(frames) - 1, -1, -1):
+        if frames[index][0].f_code.co_filename.startswith(_COMMAND):
+            return frames[:index]
+    return frames
+
+
+def _advice(frames: _Frames) -> str:
     """What to change, if the source of the innermost method of a component of the user's shows it, else nothing."""
     for frame, line in frames:
         if not is_machinery(frame) and hasattr(frame.f_locals.get("self"), "any_ready"):
@@ -98,9 +129,12 @@ _GIVES_WAY = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 class Watchdog:
-    """Calls `report(path, seconds, stack)` when one step has held the scheduler for `limit_s`, and at doubled times."""
+    """Calls `report(path, seconds, stack, "")` when one step has held the scheduler for `limit_s`.
 
-    def __init__(self, watched: Watched, limit_s: float, report: Callable[[str, float, str], None]) -> None:
+    At doubled times, while it is still the same step, it calls ``report(path, seconds, "", place)``.
+    """
+
+    def __init__(self, watched: Watched, limit_s: float, report: Callable[[str, float, str, str], None]) -> None:
         self._watched = watched
         self._limit_s = limit_s
         self._report = report
@@ -163,5 +197,8 @@ class Watchdog:
             if path is None or since == now:
                 continue
             if now - since >= max(self._limit_s, 2 * told_s) and watched.thread_id is not None:
-                told_s = now - since
-                self._report(path, told_s, stack_of(watched.thread_id, skip=is_machinery))
+                again, told_s = told_s > 0, now - since
+                if again:
+                    self._report(path, told_s, "", place_of(watched.thread_id))
+                else:
+                    self._report(path, told_s, stack_of(watched.thread_id, skip=is_machinery), "")

@@ -8,7 +8,7 @@ A snapshot is taken between two steps and is frozen: it may be kept, compared an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -16,7 +16,7 @@ from axonlike.box import BoxStatistics
 from axonlike.component import Component
 from axonlike.errors import AxonlikeError, Site
 from axonlike.instruments import stack_of
-from axonlike.part import Part
+from axonlike.part import Part, SeveralFeeds
 from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
 from axonlike.timers import Timer
@@ -62,7 +62,8 @@ class PartSnapshot:
 
     detail: what tells it from others of its kind ("port 1600"). topic, role: the name of the Backplane that it
     "provides", "publishes" to or "subscribes" to. closed: it is a component of the toolkit, and what it is made of is
-    its own affair.
+    its own affair. counts: of a server its "clients" now, of a Backplane its "subscribers" now and how many messages
+    were "published".
     """
 
     path: str
@@ -81,6 +82,7 @@ class PartSnapshot:
     topic: str = ""
     role: str = ""
     closed: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     def box(self, name: str = "inbox") -> BoxStatistics:
         """The inbox of that name. Raises KeyError if it was never used."""
@@ -211,7 +213,8 @@ def _tree(part: PartSnapshot, of: Mapping[str, list[PartSnapshot]], depth: int, 
     shown.add(id(part))
     indent = "  " * (depth + 1)
     name = part.path.rsplit("/", 1)[-1] if depth else part.path
-    kind = "" if name.startswith(part.type) else f" ({part.type})"
+    of_topic = f"({part.topic})" if part.topic and part.topic not in name else ""
+    kind = "" if name.startswith(part.type) else f" ({part.type}{of_topic})"
     yield f"{indent}{name}{kind}: {part.why}"
     for box in part.boxes:
         if box.depth or box.dropped or box.waiting_senders:
@@ -295,6 +298,7 @@ def _part(part: Part, scheduler: Scheduler, due_s: Mapping[Timer, float], effort
         topic=str(getattr(part, "topic", "")) if _role(part) else "",
         role=_role(part),
         closed=bool(part._children) and type(part).__module__.startswith("axonlike.components."),
+        counts=_counts(part),
     )
 
 
@@ -304,6 +308,19 @@ _ROLES = {"Backplane": "provides", "PublishTo": "publishes", "SubscribeTo": "sub
 
 def _role(part: Part) -> str:
     return next((_ROLES[cls.__name__] for cls in type(part).__mro__ if cls.__name__ in _ROLES), "")
+
+
+def _is_a(part: Part, name: str) -> bool:
+    """Is it of that class of the library, which stands above this module?"""
+    return any(cls.__name__ == name and cls.__module__.startswith("axonlike.") for cls in type(part).__mro__)
+
+
+def _counts(part: Any) -> dict[str, int]:
+    if _is_a(part, "Backplane"):
+        return {"subscribers": len(part.subscribers), "published": part.published}
+    if _is_a(part, "Listener"):
+        return {"clients": part.connection_statistics().open}
+    return {}
 
 
 def _detail(part: Part) -> str:
@@ -340,17 +357,40 @@ def _why(part: Part, state: State, scheduler: Scheduler, left: _Left) -> str:
         awaited = [p.path for p in why.components or tuple(part._children) if p._state is not State.ENDED]
         return f"waits for {', '.join(awaited)} to end"
     if state is State.OUTSIDE:
-        held = scheduler._outside.get(part)
-        if held is None:
-            return "is driven from outside"
-        text, idle = held
-        text = text.removeprefix(part.path).strip()
-        return f"{text}, which waits for messages" if idle() else text
+        return _why_outside(part, scheduler)
     if state is State.HOLLOW:
         return f"stands as long as its {_number(len(part._children), 'child')}".replace("childs", "children")
     if state is State.BACKING_OFF:
         return f"failed; starts again{left.text(' in {} s')}"
     return str(state.value)
+
+
+def _why_outside(part: Any, scheduler: Scheduler) -> str:
+    """What brings it messages: it has no steps of its own."""
+    counts = _counts(part)
+    if "subscribers" in counts:
+        subscribers = _number(counts["subscribers"], "subscriber") if counts["subscribers"] else "nobody"
+        return f"passes on to {subscribers}"
+    if _is_a(part, "SubscribeTo"):
+        return f"is subscribed to {part.topic!r}"
+    if "clients" in counts:
+        return f"listens on port {part.port}: {_number(counts['clients'], 'client')}"
+    if _is_a(part, "Receiver"):  # one direction of a TCP connection
+        if part.wire is None:
+            return "waits for a connection"
+        full = part._feed.full if isinstance(part._feed, SeveralFeeds) else part._feed if part._feed.full else None
+        if part.waits_for_room and full is not None:
+            return f"holds its peer {part.wire.peer} back: waits for room in {full.owner.path}.{full.name}"
+        return f"waits for its peer {part.wire.peer}"
+    if _is_a(part, "TCPClient"):
+        return f"{'is connected' if part.connected else 'tries to connect'} to {part.host}:{part.port}"
+    held = scheduler._outside.get(part)
+    text, idle = held if held is not None else ("", bool)
+    text = text.removeprefix(part.path).strip()
+    if not text or text == "is driven from outside":  # nobody says more about it
+        port = getattr(part, "port", None)
+        return f"waits for what comes to port {port}" if port and isinstance(port, int) else "waits for the event loop"
+    return f"{text}, which waits for messages" if idle() else text
 
 
 class _Left:

@@ -30,6 +30,7 @@ class Box:
 
     Limit and policy belong to inboxes. None as a limit means no limit. stream: what the chunks in it are, or have to
     be. required: of an outbox, that the component works only while somebody live takes what it sends (demand.py).
+    aside: of an inbox, that it is no input (settings, say): its senders' end is not the end of the input.
     """
 
     description: str = ""
@@ -38,6 +39,7 @@ class Box:
     policy: Policy = "block"
     stream: StreamType | None = None
     required: bool = False
+    aside: bool = False
 
     def accepts(self, other: Box) -> bool:
         """Can messages that `other` sends be taken here? True where either does not say."""

@@ -153,6 +153,7 @@ def to_document(graph: GraphSnapshot) -> dict[str, Any]:
                 "topic": part.topic,
                 "role": part.role,
                 "closed": part.closed,
+                "counts": dict(part.counts),
             }
             for part in graph.parts
         ],
@@ -186,6 +187,7 @@ def from_document(document: Mapping[str, Any]) -> GraphSnapshot:
                 topic=part["topic"],
                 role=part["role"],
                 closed=part["closed"],
+                counts=part["counts"],
             )
             for part in document["parts"]
         ),
@@ -250,6 +252,8 @@ class Observed:
         self.version: str = hello["version"]
         self.dropped = 0
         """How many messages of a tap were not kept for us, as we read too slowly."""
+        self.tapped = ""
+        """The whole name of the outbox that was tapped last."""
 
     def __repr__(self) -> str:
         return f"<Observed {self.name!r}, pid {self.pid}>"
@@ -285,7 +289,7 @@ class Observed:
         kept for us. Raises NoSystem, with what there is, for an unknown name, and SystemEnded.
         """
         self._ask({"do": "tap", "outbox": outbox})
-        self._answer()
+        self.tapped = self._answer()["tap"]
         return self._tapped()
 
     def _tapped(self) -> Iterator[Tapped | None]:

@@ -1383,7 +1383,10 @@ def _with_children(roots: Iterable[Part]) -> Iterator[Part]:
         work.extend(reversed(part._children))
 
 
-def _report_hog(path: str, seconds: float, stack: str) -> None:
+def _report_hog(path: str, seconds: float, stack: str, place: str) -> None:
+    if place:  # the whole of it is told already
+        log.warning("still held by %s for %.1f s at %s", path, seconds, place)
+        return
     log.warning(
         "%s has held the scheduler for %.1f s: nothing else can run. Is there a yield in every loop? "
         "Yield more often, or make it a ThreadedComponent.\n%s",

@@ -70,4 +70,4 @@ def _several(value: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _shown(value: str | Sequence[str]) -> str:
-    return " or ".join(_several(value))
+    return " or ".join(each or "none" for each in _several(value))

@@ -10,6 +10,7 @@ import pytest
 
 from axonlike import Component, Pipeline, ThreadedComponent, step
 from axonlike.errors import BoxEmpty, ComponentError, NoSuchBox, UsageError, WiringError
+from axonlike.linkage import Box
 from axonlike.testing import PAUSE, Feeder, Probe, run_virtual
 
 
@@ -236,3 +237,42 @@ def test_a_component_can_ask_whether_its_input_has_ended() -> None:
 
     run_virtual(Pipeline(Feeder([PAUSE(1.5)]), Polls()))
     assert seen == [False, False, True]
+
+
+def test_each_of_several_bases_adds_its_boxes_and_the_class_itself_has_the_last_word() -> None:
+    class Left(Component):
+        Inboxes = {"left": "of the left one", "both": "as the left one says"}
+
+    class Right(Component):
+        Inboxes = {"right": "of the right one", "both": "as the right one says"}
+        Outboxes = {"outbox": "what the right one sends"}
+
+    class Child(Left, Right):
+        Inboxes = {"own": "of its own"}
+
+    child = Child()
+    assert set(child.inbox_names) == {"inbox", "control", "left", "right", "both", "own"}
+    assert child.inbox_spec("both").description == "as the left one says"
+    assert child.outbox_spec("outbox").description == "what the right one sends"
+
+
+def test_the_end_of_what_only_sends_settings_is_not_the_end_of_the_input() -> None:
+    class Works(Component):
+        Inboxes = {"settings": Box("settings", aside=True)}
+
+        def main(self) -> Any:
+            for _ in range(3):
+                yield self.wait("settings", timeout=0.01)
+                self.send("worked")
+            yield self.wait("settings")
+
+    class Feeds(Component):
+        def main(self) -> Any:
+            self.send("setting")
+            yield
+
+    works, feeds, probe = Works(), Feeds(), Probe()
+    works.link((feeds, "outbox"), (works, "settings"))
+    works.link((works, "outbox"), (probe, "inbox"))
+    run_virtual(works, feeds, probe)
+    assert probe.messages == ["worked"] * 3

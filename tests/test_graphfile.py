@@ -14,6 +14,7 @@ from axonlike import Graphline, run
 from axonlike.chassis.pipeline import Pipeline
 from axonlike.errors import ComponentError, MissingExtra
 from axonlike.graphfile import Fault, GraphFileError, build, read
+from axonlike.introspection import snapshot_of
 from axonlike.testing import isolated, run_virtual
 
 HELLO = """\
@@ -109,7 +110,7 @@ def test_errors_name_the_line_of_the_file() -> None:
     ]
 
 
-def test_components_go_by_their_names_in_the_file_unless_they_are_given_another() -> None:
+def test_components_go_by_their_names_in_the_file_whatever_they_call_themselves() -> None:
     graph = built(
         components(
             "OUT = {type = 'PublishTo', name = 'Events'}",
@@ -117,7 +118,7 @@ def test_components_go_by_their_names_in_the_file_unless_they_are_given_another(
             "LOUD = {type = 'Transform', functions = ['builtins:str.upper'], name = 'loud'}",
         )
     )
-    assert [child.path for child in graph.children] == ["graph/OUT", "graph/PLANE", "graph/loud"]
+    assert [child.path for child in graph.children] == ["graph/OUT", "graph/PLANE", "graph/LOUD"]
 
 
 def test_a_backplane_in_a_file_does_not_keep_the_graph_alive() -> None:
@@ -216,7 +217,7 @@ def test_a_setting_can_be_given_another_value_for_one_run() -> None:
     graph: Any = built(HELLO, 'SOURCE.messages=["x"]')
     run_virtual(graph)
     assert kept(graph) == ["X"]
-    assert built(HELLO, "SHOUT.name=loud").components["SHOUT"].name == "loud"
+    assert built(HELLO, "SOURCE.on_error=skip").components["SOURCE"].on_error == "skip"
 
 
 @pytest.mark.parametrize(
@@ -334,12 +335,15 @@ outboxes = ["a", "a"]
 
 
 def test_a_box_that_only_the_made_component_has_is_known() -> None:
-    built(
+    graph = built(
         components(
             "S = {type = 'Splitter', outboxes = ['log']}", "A = {type = 'Null'}", "B = {type = 'Null'}",
             links="'S.log -> A', 'S -> B'",
         )
     )  # fmt: skip
+    assert {str(link) for link in snapshot_of([graph]).links} >= {
+        "graph/S.log -> graph/A.inbox", "graph/S.outbox -> graph/B.inbox",
+    }  # fmt: skip
 
 
 def test_boxes_of_self_are_those_of_the_graph() -> None:

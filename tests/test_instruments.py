@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -22,11 +23,11 @@ class Watched:
 
 class Reports:
     def __init__(self) -> None:
-        self.told: list[tuple[str, float, str]] = []
+        self.told: list[tuple[str, float, str, str]] = []
         self.came = threading.Semaphore(0)
 
-    def __call__(self, path: str, seconds: float, stack: str) -> None:
-        self.told.append((path, seconds, stack))
+    def __call__(self, path: str, seconds: float, stack: str, place: str) -> None:
+        self.told.append((path, seconds, stack, place))
         self.came.release()
 
 
@@ -40,7 +41,7 @@ def watching(limit_s: float, act: Callable[[Watched, Watchdog, Reports], None]) 
     return reports
 
 
-def test_a_step_that_does_not_end_is_told_with_its_stack_at_doubled_times() -> None:
+def test_a_step_that_does_not_end_is_told_with_its_stack_and_at_doubled_times_with_its_place_alone() -> None:
     def hog(watched: Watched, watchdog: Watchdog, reports: Reports) -> None:
         watched.running_path, watched.slices = "graph/hog", 1
         watchdog.wake()
@@ -48,9 +49,13 @@ def test_a_step_that_does_not_end_is_told_with_its_stack_at_doubled_times() -> N
             assert reports.came.acquire(timeout=10)
 
     told = watching(0.02, hog).told
-    assert [path for path, _, _ in told[:3]] == ["graph/hog"] * 3
+    assert [path for path, *_ in told[:3]] == ["graph/hog"] * 3
     assert "in hog" in told[0][2]
-    times_s = [seconds for _, seconds, _ in told[:3]]
+    assert told[0][3] == ""
+    for _, _, stack, place in told[1:3]:
+        assert stack == ""
+        assert re.fullmatch(r"(test_instruments|threading)\.py:\d+", place)
+    times_s = [seconds for _, seconds, *_ in told[:3]]
     assert times_s[0] >= 0.02
     assert all(later >= 2 * earlier for earlier, later in zip(times_s, times_s[1:]))
 
@@ -79,8 +84,9 @@ def test_it_falls_asleep_when_nothing_runs_and_can_be_woken_again() -> None:
 
 
 def test_closing_at_once_and_while_it_looks() -> None:
-    watching(10.0, lambda watched, watchdog, reports: None)
-    watching(10.0, lambda watched, watchdog, reports: watchdog.wake())
+    assert watching(10.0, lambda watched, watchdog, reports: None).told == []
+    assert watching(10.0, lambda watched, watchdog, reports: watchdog.wake()).told == []
+    assert "axonlike-watchdog" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_the_stack_of_a_thread_names_what_it_is_in() -> None:

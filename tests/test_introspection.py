@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import threading
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -11,10 +13,12 @@ import pytest
 
 from axonlike import Component, Graphline, Pipeline, Scheduler, Supervisor, ThreadedComponent, background
 from axonlike.backplane import Backplane, PublishTo, SubscribeTo
-from axonlike.components.net import SingleServer
+from axonlike.components.net import SimpleServer, SingleServer, TCPClient, UDPReceiver
+from axonlike.driven import Driven
 from axonlike.introspection import GraphSnapshot, NoSnapshot, describe, rates, snapshot, snapshot_of
 from axonlike.testing import PAUSE, Feeder, Probe, Stalled, run_virtual
 from tests.chassis.doubles import Numbered
+from tests.components.net.peers import free_port
 
 
 class Looks(Component):
@@ -276,12 +280,12 @@ def test_why_it_does_not_stop_in_a_text_for_people() -> None:
     text = describe(seen_at(1.5, Backplane("x"), source, sink))
     assert text == """\
 running: 8 parts, 0 in line for their turn
-  Backplane(x): is driven from outside
+  Backplane(x): passes on to 1 subscriber
   source (Pipeline): stands as long as its 2 children
     Feeder: sleeps, 58.5 s more
     PublishTo(x): waits for a message in 'inbox'
   sink (Graphline): stands as long as its 2 children
-    SubscribeTo(x): is driven from outside
+    sub (SubscribeTo(x)): is subscribed to 'x'
     slow (Stalled): sleeps, 3.6e+03 s more
         inbox: 2 of 2, 3 dropped (drop_oldest)
   Looks: has its turn soon
@@ -292,11 +296,67 @@ links:
   source/Feeder.signal -> source/PublishTo(x).control
   source/PublishTo(x).outbox -> source.outbox   (passes out)
   source/PublishTo(x).signal -> source.signal   (passes out)
-  sink/SubscribeTo(x).outbox -> sink/slow.inbox
+  sink/sub.outbox -> sink/slow.inbox
 it ends when these have ended:
   source/Feeder: sleeps, 58.5 s more
   source/PublishTo(x): waits for a message in 'inbox'
   sink/slow: sleeps, 3.6e+03 s more"""
+
+
+class Lone(Driven):
+    """Says nothing of what drives it."""
+
+
+def until(scheduler: Scheduler, condition: Callable[[GraphSnapshot], bool]) -> GraphSnapshot:
+    """Take snapshots until one is so."""
+    while True:
+        graph = snapshot(scheduler)
+        if condition(graph):
+            return graph
+        time.sleep(0.005)
+
+
+def listens(graph: GraphSnapshot) -> bool:
+    """Do all its servers?"""
+    return all("port 0" not in part.why and part.state == "OUTSIDE" for part in graph.parts if "Server" in part.type)
+
+
+@pytest.mark.net
+def test_what_sockets_bring_messages_to_says_what_it_waits_for() -> None:
+    unused_port = free_port()
+    server = SimpleServer(lambda: SubscribeTo("x"), 0, announce=False)
+    client = TCPClient("127.0.0.1", unused_port, first_retry_s=30)
+    with Scheduler() as scheduler:
+        single = SingleServer(0, announce=False)
+        scheduler.activate(Backplane("x"), server, client, UDPReceiver(0), SubscribeTo("x"), Lone(), single)
+        until(scheduler, listens)
+        with socket.create_connection(("127.0.0.1", server.port)) as peer:
+            peer_name = f"127.0.0.1:{peer.getsockname()[1]}"
+            graph = until(scheduler, lambda graph: graph.part("SimpleServer").counts == {"clients": 1})
+            why = {part.path: part.why for part in graph.parts}
+            assert why["Backplane(x)"] == "passes on to 2 subscribers"
+            assert graph.part("Backplane(x)").counts == {"subscribers": 2, "published": 0}
+            assert why["SimpleServer"] == f"listens on port {server.port}: 1 client"
+            assert why[f"SimpleServer/{peer_name}/receiver"] == f"waits for its peer {peer_name}"
+            assert why[f"SimpleServer/{peer_name}/SubscribeTo(x)"] == "is subscribed to 'x'"
+            assert why["TCPClient"] == f"tries to connect to 127.0.0.1:{unused_port}"
+            assert why["UDPReceiver"].startswith("waits for what comes to port ")
+            assert why["Lone"] == "waits for the event loop"
+            assert why["SingleServer/receiver"] == "waits for a connection"
+
+
+@pytest.mark.net
+def test_a_peer_that_is_held_back_is_said_to_be_with_the_box_that_is_full() -> None:
+    server = SingleServer(0, announce=False)
+    with Scheduler() as scheduler:
+        scheduler.activate(Pipeline(server, Stalled(limit=2)))
+        until(scheduler, listens)
+        with socket.create_connection(("127.0.0.1", server.port)) as peer:
+            peer.sendall(b"1\n2\n3\n4\n")
+            path = "Pipeline/SingleServer/receiver"
+            graph = until(scheduler, lambda graph: graph.part(path).why.startswith("holds"))
+            name = f"127.0.0.1:{peer.getsockname()[1]}"
+            assert graph.part(path).why == f"holds its peer {name} back: waits for room in Pipeline/Stalled.inbox"
 
 
 def test_parts_that_never_ran_have_a_snapshot_too() -> None:

@@ -526,8 +526,9 @@ def test_an_unknown_name_is_answered_with_those_there_are() -> None:
 
 def test_a_component_whose_name_has_dots_is_found() -> None:
     with observed(Backplane("a.b"), Pipeline(SubscribeTo("a.b"), Sink())), connect() as system:
-        system.tap("SubscribeTo(a.b)")
-        system.tap("SubscribeTo(a.b).outbox")
+        for name in ("SubscribeTo(a.b)", "SubscribeTo(a.b).outbox"):
+            system.tap(name)
+            assert system.tapped == "Pipeline/SubscribeTo(a.b).outbox"
 
 
 def test_a_tapped_sender_is_held_back_as_before() -> None:

@@ -227,7 +227,7 @@ def test_the_parts_of_a_failed_pipeline_that_wait_for_nothing_are_stopped_too() 
         return Graphline(breaks=Breaks(), independent=Ends(diary, "i"))
 
     run_virtual(Supervisor(make, **STEADY), until_s=2.5)
-    assert diary == ["+i", "-i", "+i", "-i"]
+    assert diary == ["+independent", "-independent", "+independent", "-independent"]
 
 
 def test_end_of_input_is_the_end_also_for_a_permanent_component() -> None:

@@ -216,7 +216,9 @@ def test_a_thread_whose_receivers_have_all_ended_is_stopped() -> None:
         while True:
             part.send("x")
 
-    run_virtual(Pipeline(Runs(endless), One(), limit=3))
+    thread = Runs(endless)
+    run_virtual(Pipeline(thread, One(), limit=3))
+    assert thread.ended
 
 
 def test_methods_for_main_refuse_to_be_called_elsewhere() -> None:

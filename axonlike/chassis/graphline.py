@@ -23,6 +23,8 @@ class Graphline(Hollow):
     empty box name in `linkages` means the same. "self" stands for the graphline: as a source ``("self", "inbox")``
     passes in, as a sink a box of "self" passes out; boxes of "self" that do not exist are made for this one graphline.
 
+    Each component is called by its key, whatever it called itself: in paths, errors, pictures and `axonlike tap`.
+
     Shutdown works by itself: what comes to its control goes to every component whose control nobody linked, and
     when all components have ended it sends ProducerFinished (or Shutdown) on its own signal. It ends with the last of
     them. Raises WiringError, with the names that there are, for any name that does not fit.
@@ -52,7 +54,8 @@ class Graphline(Hollow):
             first = keys.setdefault(id(component), key)
             if first != key:
                 raise WiringError(f"{self.path}: {first} and {key} are the same component; make a second one")
-            if getattr(component, "name", "") == type(component).__name__:
+            # Names that components give themselves ("PublishTo(Events)") would hide those that the links go by.
+            if isinstance(component, Component) and component._parent is None:
                 component.name = key
             self.add_child(component)
         for source, sink in (*(linkages or {}).items(), *_parse(links, self.path)):

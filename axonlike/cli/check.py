@@ -375,7 +375,7 @@ def _of_a_factory(server: Component, scheduler: Scheduler) -> Iterator[Finding]:
     from axonlike.errors import NameNotProvided
 
     factory: Any = getattr(server, "factory", None)
-    if type(factory).__module__ != "axonlike.graphfile":
+    if type(factory).__module__ != "axonlike.graphfile.building":
         return  # a script's own function may do anything; its text has been read
     for part in _with_children([factory()]):
         if type(part).resolve.__module__.startswith("axonlike."):

@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 
 from axonlike.cli.output import Exit, print_json, styled
 
-__all__ = ["PACKAGES", "Line", "Package", "add_arguments", "examine", "run"]
+__all__ = ["PACKAGES", "Line", "Package", "add_arguments", "examine", "run", "wall_clock"]
 
-State = Literal["ok", "warning", "missing", "broken"]
+State = Literal["ok", "optional", "warning", "broken"]
 
 _FEWEST_FILES = 1024  # a server's default limit of connections
 _LEAST_SPACE_MIB = 16
@@ -42,7 +42,8 @@ PACKAGES = (
 class Line:
     """One thing that was looked at.
 
-    state: "ok"; "warning" (it works, with a limit); "missing" (optional, and not there); "broken" (axonlike needs it).
+    state: "ok"; "optional" (not there, and needed for some things only); "warning" (it works, with a limit); "broken"
+    (axonlike needs it).
     """
 
     what: str
@@ -68,18 +69,19 @@ def run(options: argparse.Namespace) -> int:
     return Exit.FAILED if broken else Exit.OK
 
 
-_COLOURS = {"ok": "green", "warning": "yellow", "missing": "yellow", "broken": "red bold"}
+_COLOURS = {"ok": "green", "optional": "dim", "warning": "yellow", "broken": "red bold"}
 
 
 def _show(lines: list[Line]) -> None:
     width = max(len(line.what) for line in lines)
     for line in lines:
-        state = styled(f"{line.state:<7}", _COLOURS[line.state], sys.stdout)
+        state = styled(f"{line.state:<8}", _COLOURS[line.state], sys.stdout)
         print(f"{line.what:<{width}}  {state}  {line.found}")
         if line.remedy:
-            print(f"{'':<{width}}  {'':<7}  {styled(line.remedy, 'cyan', sys.stdout)}")
-    counts = [(sum(line.state == state for line in lines), state) for state in ("broken", "warning", "missing")]
-    said = ", ".join(f"{number} {state}" for number, state in counts if number)
+            print(f"{'':<{width}}  {'':<8}  {styled(line.remedy, 'cyan', sys.stdout)}")
+    words = {"broken": "broken", "warning": "with a warning", "optional": "optional and not there"}
+    counts = [(sum(line.state == state for line in lines), word) for state, word in words.items()]
+    said = ", ".join(f"{number} {word}" for number, word in counts if number)
     print(f"\n{said}; the rest is well" if said else "\nall is well")
 
 
@@ -94,7 +96,8 @@ def examine() -> Iterator[Line]:
         ("serial ports", _dialout),
         ("screen", _screen),
         ("runtime folder", _runtime_folder),
-        ("clock", _clock),
+        ("timers", _timers),
+        ("wall clock", _wall_clock),
     ]
     for what, look in looks:
         try:
@@ -141,7 +144,7 @@ def _packages() -> Iterator[Line]:
             importlib.import_module(package.module)
         except ModuleNotFoundError as exc:
             if exc.name == package.module:
-                yield Line(package.name, "missing", f"for {package.purpose}", install)
+                yield Line(package.name, "optional", f"not installed (only for {package.purpose})", install)
             else:
                 yield Line(package.name, "warning", f"is installed, but lacks {exc.name}", f"again: {install}")
             continue
@@ -242,7 +245,7 @@ def _screen() -> Iterator[Line]:
         yield Line("screen", "ok", ", ".join(named) or "this machine's")
     else:
         remedy = "only for windows: over ssh use `ssh -X`; `xvfb-run` gives a virtual screen"
-        yield Line("screen", "missing", "neither DISPLAY nor WAYLAND_DISPLAY is set", remedy)
+        yield Line("screen", "optional", "none: neither DISPLAY nor WAYLAND_DISPLAY is set", remedy)
 
 
 def _runtime_folder() -> Iterator[Line]:
@@ -269,21 +272,30 @@ def _runtime_folder() -> Iterator[Line]:
         yield Line("runtime folder", "ok", found)
 
 
-def _clock() -> Iterator[Line]:
-    """What timers go by, and whether the wall clock (of log lines and recordings) is set from outside."""
+def _timers() -> Iterator[Line]:
+    """The clock that timers go by."""
     import time
 
     info = time.get_clock_info("monotonic")
-    found = f"timers go by {info.implementation}, in steps of {info.resolution * 1e9:g} ns"
-    if not info.monotonic:
-        yield Line("clock", "broken", f"{found}, which is not monotonic", "this system cannot be relied on for timers")
-        return
-    synchronised = _is_synchronised()
-    if synchronised is False:
-        remedy = "timers are not touched by it; for the times in logs: sudo timedatectl set-ntp true"
-        yield Line("clock", "warning", f"{found}; the wall clock is not synchronised", remedy)
+    found = f"go by {info.implementation}, in steps of {info.resolution * 1e9:g} ns"
+    if info.monotonic:
+        yield Line("timers", "ok", found)
     else:
-        yield Line("clock", "ok", found + ("; the wall clock is synchronised" if synchronised else ""))
+        yield Line("timers", "broken", f"{found}, which is not monotonic", "this system cannot be relied on for timers")
+
+
+def _wall_clock() -> Iterator[Line]:
+    yield wall_clock(_is_synchronised())
+
+
+def wall_clock(synchronised: bool | None) -> Line:
+    """What is said of the clock of log lines and recordings; None: the system does not tell whether it is right."""
+    if synchronised is None:
+        return Line("wall clock", "ok", "this system does not tell whether it is kept right")
+    if synchronised:
+        return Line("wall clock", "ok", "kept right (synchronised)")
+    found = "nothing keeps it right: times in logs and recordings may be off (timers do not use it)"
+    return Line("wall clock", "warning", found, "sudo timedatectl set-ntp true; of a container: on its host")
 
 
 def _is_synchronised() -> bool | None:

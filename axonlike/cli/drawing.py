@@ -103,7 +103,7 @@ class _Shown:
         elif re.fullmatch(rf"{re.escape(part.type)}-\d+", name) and part.detail:
             name = part.type  # two servers are told apart by their ports
         said_by_name = name == kind or name.startswith((f"{kind}(", f"{kind}-"))
-        second = [] if said_by_name else [kind]
+        second = [] if said_by_name else [f"{kind}({part.topic})" if part.topic not in ("", name) else kind]
         if part.detail:
             second.append(part.detail)
         if self.clients.get(part.path, 0) and self.graph.state != "new":
@@ -414,13 +414,17 @@ def _cells(text: str) -> int:
 
 
 def _ascii_gap(hops: Sequence[Hop]) -> float:
-    """As wide as the labels and one channel for each hop that changes its height; gives out the channels."""
+    """As wide as the labels and a channel for each hop that changes its height; gives out the channels.
+
+    A column is left free between two channels, and between the first one and the frame's border (gap 0).
+    """
     before = max((_cells(hop.label0) + 2 for hop in hops if hop.label0), default=1)
+    before = max(before, 2 if any(hop.gap == 0 for hop in hops) else 1)
     after = max((_cells(hop.label1) + 1 for hop in hops if hop.label1), default=0)
     bent = [hop for hop in hops if hop.y0 != hop.y1]
     for channel, hop in enumerate(_in_channels(bent)):
-        hop.channel = before + channel
-    return before + len(bent) + after + 3
+        hop.channel = before + 2 * channel
+    return before + max(0, 2 * len(bent) - 1) + after + 3
 
 
 def _in_channels(hops: list[Hop]) -> list[Hop]:

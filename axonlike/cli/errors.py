@@ -7,6 +7,7 @@ own line on.
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import re
@@ -15,6 +16,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Iterable, Iterator
+from importlib.util import decode_source
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -32,6 +34,7 @@ from axonlike.errors import (
 )
 
 if TYPE_CHECKING:
+    from axonlike.cli.source import Remark
     from axonlike.graphfile import Fault
 
 __all__ = ["as_json", "exit_code_of", "show", "show_place"]
@@ -52,8 +55,17 @@ def exit_code_of(exc: BaseException) -> Exit:
     if isinstance(exc, KeyboardInterrupt):
         return Exit.INTERRUPTED
     roots = [root for leaf in _leaves(exc) for root in _roots(leaf)]
-    missing = all(isinstance(root, MissingExtra | DeviceError | ModuleNotFoundError) for root in roots)
-    return Exit.MISSING if roots and missing else Exit.FAILED
+    return Exit.MISSING if roots and all(map(_is_missing, roots)) else Exit.FAILED
+
+
+def _is_missing(root: BaseException | None) -> bool:
+    if isinstance(root, ModuleNotFoundError):
+        return not _is_of_axonlike(root)  # that name is misspelt
+    return isinstance(root, MissingExtra | DeviceError)
+
+
+def _is_of_axonlike(exc: ImportError) -> bool:
+    return (exc.name or "").partition(".")[0] == "axonlike"
 
 
 def show(exc: BaseException, stream: TextIO | None = None, *, whole: bool = False) -> None:
@@ -83,6 +95,14 @@ def _entries(exc: BaseException) -> Iterator[dict[str, Any]]:
                 "kind": "fault", "text": fault.text, "file": fault.file, "line": fault.line, "column": fault.column,
                 "remedy": fault.remedy,
             }  # fmt: skip
+        return
+    remarks = _on_import(exc)
+    for file, remark in remarks:
+        yield {
+            "kind": type(exc).__name__, "text": remark.text, "file": file, "line": remark.line,
+            "column": remark.column, "remedy": remark.remedy,
+        }  # fmt: skip
+    if remarks:
         return
     at = _users_place(exc)
     entry: dict[str, Any] = {
@@ -172,8 +192,26 @@ def _show_one(exc: BaseException, stream: TextIO) -> None:
     elif isinstance(exc, ModuleNotFoundError) and (exc.name or "").partition(".")[0] in _EXTRAS:
         package, extra = _EXTRAS[(exc.name or "").partition(".")[0]]
         _say(f'{_at(_users_place(exc))}{package} is not installed: pip install "axonlike[{extra}]"', stream)
+    elif remarks := _on_import(exc):
+        for number, (file, remark) in enumerate(remarks):
+            if number:
+                print(file=stream)
+            show_place(file, remark.line, remark.column, remark.text, remark.remedy, stream)
     else:
         stream.write("".join(traceback.format_exception(type(exc), exc, _from_the_script_on(exc.__traceback__))))
+
+
+def _on_import(exc: BaseException) -> list[tuple[str, Remark]]:
+    """What `axonlike check` says of an import of the user's that asks for what axonlike has not."""
+    place = _users_place(exc) if isinstance(exc, ImportError) else None
+    if place is None or not isinstance(exc, ImportError) or not _is_of_axonlike(exc):
+        return []
+    from axonlike.cli.source import Source
+
+    with contextlib.suppress(OSError, SyntaxError, ValueError):  # it has changed since it was run
+        source = Source(decode_source(Path(place.filename).read_bytes()), place.filename)
+        return [(place.filename, remark) for remark in source.remarks_on_import(place.line)]
+    return []
 
 
 def _show_six_lines(error: ComponentError, stream: TextIO) -> None:

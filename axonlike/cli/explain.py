@@ -131,6 +131,22 @@ EXPLANATIONS: dict[str, Explanation] = {
         "text that cannot be decoded",
         "Bytes are not in the declared encoding and its errors mode is \"strict\".",
     ),
+    "AX614": Explanation(
+        "bytes that are no chunk, or a chunk that cannot be sent",
+        "A header or body from outside contradicts itself, is of another version, or has a dtype that is not in the "
+        "list of those that are taken; nothing of it was used. At the sender: the dtype has Python objects, padding or "
+        "text, or the facts of the stream are not what JSON can hold.",
+    ),
+    "AX615": Explanation(
+        "a chunk that is too long",
+        "A chunk has more bytes than limit_bytes allows (1 MiB unless it was set), or its header more than 16 KiB. Put "
+        "a Rechunk before the sender, or give both ends a greater limit.",
+    ),
+    "AX616": Explanation(
+        "a chunk of a stream that was not described",
+        "Its StreamInfo went out before this receiver joined, or was lost. Let the sender describe its stream with "
+        "each chunk: ChunkEncoder(describe=\"always\").",
+    ),
     "AX620": Explanation(
         "a server cannot listen",
         "The port is in use, needs privileges, or the address is not this machine's. Port 0 takes any free one.",

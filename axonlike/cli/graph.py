@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Draw the graph of a script, a graph file or a running system. A script is executed up to its run(), which is "
         "answered in place of being run."
     )
-    parser.epilog = "Written to a terminal it is a drawing in characters, else SVG."
+    parser.epilog = "Without -o and a format it is a drawing in characters, into a pipe too."
     parser.add_argument("file", nargs="?", metavar="FILE", help="a script (.py) or a graph file (.toml)")
     parser.add_argument("--pid", metavar="PID", help="a running system: its process id, or its script's name")
     parser.add_argument("-o", "--output", metavar="PATH", help="write to this file; its suffix says the format, as in "
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
             raise Failure(f"cannot write {options.output}: {exc.strerror}") from exc
     else:
         sys.stdout.write(text)
-        if options.format is None and form == "ascii":
+        if options.format is None and sys.stdout.isatty():
             hint = f"as a picture: axonlike graph {options.file or f'--pid {options.pid}'} -o graph.svg"
             print(styled(hint, "dim", sys.stderr), file=sys.stderr)
     return Exit.FAILED if faults else Exit.OK
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _form_of(output: str | None) -> str:
     if output is None:
-        return "ascii" if sys.stdout.isatty() else "svg"
+        return "ascii"
     suffix = Path(output).suffix.lower()
     if suffix not in _SUFFIXES:
         raise Failure(f"{output}: name a format (--{', --'.join(_FORMATS)}), or a file that ends in .svg or the like")

@@ -378,7 +378,7 @@ class _Frame:
                 continue
             if cell.kind == "child":
                 most = max(len(cell.left), len(cell.right), 1)
-                needed = 2 * style.end_margin + (most - 1) * style.end_step
+                needed = 2 * style.end_margin + (most - 1) * style.end_step + (1 if style.whole else 0)
                 cell.height = max(style.leaf_size(children[cell.key])[1], needed)
             for side in (cell.left, cell.right):
                 self._set_ends_of(cell, side)
@@ -389,6 +389,8 @@ class _Frame:
         middle = cell.height / 2 if not self.style.whole else cell.height // 2
         span = (len(joints) - 1) * step
         first = middle - (span / 2 if not self.style.whole else span // 2)
+        if self.style.whole and cell.kind == "child":  # its last row is its border
+            first = min(first, cell.height - 1 - self.style.end_margin - span)
         right = joints is cell.right
         for number, joint in enumerate(joints):
             offset = first + number * step

@@ -418,6 +418,7 @@ class _Script:
         self.noted = _Noted(self.filename)
         self.warnings: list[Fault] = []
         self._poisoned: set[str] = set()
+        self._not_imported: set[str] = set()  # names that their module has not
         self._broken_off = False
 
     def load(self) -> Loaded:
@@ -490,8 +491,10 @@ class _Script:
         if runs_before and not isinstance(exc, AxonlikeError | ImportError | NameError | SyntaxError):
             return False  # it asks for results, and there was no run
         self._broken_off = True
-        if isinstance(exc, NameError) and exc.name in self._poisoned:
+        if isinstance(exc, NameError) and exc.name and self._follows_from_an_import(exc.name):
             return True
+        if isinstance(exc, ImportError) and isinstance(statement, ast.ImportFrom):
+            self._not_imported.update(alias.name for alias in statement.names)
         if isinstance(exc, AxonlikeError):
             self.noted.faults.append(fault_of(exc, self.filename))
             return True
@@ -512,6 +515,12 @@ class _Script:
             return False
         self.noted.faults.append(fault_of(exc, self.filename))
         return isinstance(exc, ImportError | NameError | TypeError | AttributeError)
+
+    def _follows_from_an_import(self, name: str) -> bool:
+        """Is it a name that a failed statement would have bound, or the right one of what is misspelt in an import?"""
+        if name not in self._poisoned and did_you_mean(name, list(self._not_imported)):
+            self._poisoned.add(name)
+        return name in self._poisoned
 
     def _note_that_time_is_over(self, exc: _OutOfTime) -> None:
         """No fault of a script that has come to its run, and does something else beside it."""

@@ -109,6 +109,12 @@ class Source:
                 found += self._of_class(cls)
         return sorted(set(found), key=lambda remark: (remark.line, remark.column, remark.text))
 
+    def remarks_on_import(self, line: int) -> list[Remark]:
+        """What is wrong with the import statement that a line is part of, where it names something of axonlike."""
+        statement = self.statement_at(line)
+        found = [remark for remark in self._import_remarks if self.statement_at(remark.line) is statement]
+        return sorted(found, key=lambda remark: (remark.line, remark.column))
+
     # -- what the script's names stand for
 
     def _read_imports(self) -> None:
@@ -245,6 +251,8 @@ class Source:
                         continue
                     text = f"{cls.node.name} has no {which} {name!r}"
                     yield _at(name_node, text, _box_choice(name, which, known, other))
+            if cls.known:
+                yield from _of_methods_not_called(function, me)
             if cls.known and not cls.derives_from(ThreadedComponent):
                 yield from self._of_body(cls, function, me, generators)
 
@@ -532,6 +540,29 @@ def _of_yield(node: ast.Yield, me: str, generators: set[str]) -> Iterator[Remark
             node, f"`yield {shown}` means nothing to the scheduler",
             f"to send it, `{me}.send({shown})`; to rest, `yield {me}.sleep(seconds)`",
         )  # fmt: skip
+
+
+def _of_methods_not_called(function: _Function, me: str) -> Iterator[Remark]:
+    """``for message in self.inbox:`` and ``if self.data_ready:``: the parentheses are missing."""
+    names: tuple[str, ...]
+    for node in ast.walk(function):
+        if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+            where, names = node.iter, ("inbox",)
+        elif isinstance(node, ast.If | ast.While | ast.IfExp):
+            test = node.test
+            where = test.operand if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) else test
+            names = ("inbox", "data_ready", "any_ready")
+        else:
+            continue
+        if (
+            isinstance(where, ast.Attribute) and where.attr in names
+            and isinstance(where.value, ast.Name) and where.value.id == me
+        ):  # fmt: skip
+            shown = ast.unparse(where)
+            if isinstance(node, ast.If | ast.While | ast.IfExp):
+                yield _at(where, f"{shown} is a method, and so always true", f"call it: `{shown}()`")
+            else:
+                yield _at(where, f"{shown} is a method: there is nothing in it to take", f"call it: `{shown}()`")
 
 
 def _never_gives_way(loop: ast.While, me: str) -> bool:

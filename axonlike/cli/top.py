@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
+import signal
 import sys
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from axonlike.cli.output import Exit, Failure, print_json, uses_colour
@@ -46,9 +48,10 @@ class BoxRow:
 class Row:
     """One component. What ends in _per_s, and busy, is of the time between the two looks; the rest is since its start.
 
-    sent, out_per_s: what arrived where its outboxes lead, and what they sent to nobody. Where others feed the same
-    inbox, that counts theirs too: sent_is_at_most says so. busy: the share of the time in which it ran, 0 to 1; None
-    for what does not run in steps.
+    received, in_per_s: what came into its inboxes; of a Backplane what was published. sent, out_per_s: what arrived
+    where its outboxes lead, and what they sent to nobody. Where others feed the same inbox, that counts theirs too:
+    sent_is_at_most says so. busy: the share of the time in which it ran, 0 to 1; None for what does not run in steps.
+    detail, counts: as in `PartSnapshot` ("port 1600", {"clients": 2}).
     """
 
     path: str
@@ -69,6 +72,8 @@ class Row:
     to_ended: Mapping[str, int]
     busy: float | None
     slowest_step_s: float | None
+    detail: str
+    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ def compare(before: Look, after: Look, name: str, pid: int) -> View:
         uptime_s=after.uptime_s,
         interval_s=seconds,
         parts=len(rows) + after.graph.left_out,
-        messages_per_s=sum(row.in_per_s for row in rows),
+        messages_per_s=sum(box.in_per_s for row in rows for box in row.boxes if box.name != "control"),
         busy=busy,
         held_by=after.graph.held_by,
         watchers=after.watchers,
@@ -145,6 +150,8 @@ def _row(
         slowest = part.effort.slowest_step_s
     elif part.state not in ("OUTSIDE", "HOLLOW", "ENDED"):
         busy = 0.0  # it has not run since somebody measures
+    published = part.counts.get("published", 0)
+    published_since = published - (old.counts.get("published", 0) if old is not None else 0)
     all_sent = sent.get(part.path, 0)
     sent_since = all_sent - sent_before.get(part.path, 0)
     return Row(
@@ -155,8 +162,8 @@ def _row(
         why=part.why,
         service=part.service,
         boxes=tuple(boxes),
-        received=sum(box.offered for box in data),
-        in_per_s=sum(box.in_per_s for box in data),
+        received=sum(box.offered for box in data) + published,
+        in_per_s=sum(box.in_per_s for box in data) + max(0, published_since) / seconds,
         sent=all_sent,
         out_per_s=max(0, sent_since) / seconds,
         sent_is_at_most=part.path in at_most,
@@ -166,6 +173,8 @@ def _row(
         to_ended=part.to_ended,
         busy=busy,
         slowest_step_s=slowest,
+        detail=part.detail,
+        counts=part.counts,
     )
 
 
@@ -258,7 +267,7 @@ class _Column(NamedTuple):
 _COMPONENT_MIN = 18
 _COMPONENT_MAX = 44
 _WHY_MIN = 24
-_BAR = 8
+_BAR = 5
 # From the most important one to the first that goes where the terminal is narrow.
 _FIGURES = {
     "state": _Column("STATE", 8, right=False),
@@ -267,7 +276,7 @@ _FIGURES = {
     "box": _Column("BOX", 9),
     "drops": _Column("DROPS", 6),
     "busy": _Column("BUSY", 6),
-    "slowest": _Column("SLOWEST", 8),
+    "slowest": _Column("STEP", 6),
 }
 _ORDER = ("state", "box", "in", "out", "drops", "busy", "bar", "slowest", "why")
 
@@ -279,7 +288,8 @@ def frame(
 
     sort: "tree", or "busy": the busiest first. colour: with ANSI sequences. scroll: components left out at the top.
     """
-    entries = list(_by_busy(view.components) if sort == "busy" else _as_tree(view.components))
+    rows = _with_sums(view.components)
+    entries = list(_by_busy(rows) if sort == "busy" else _as_tree(rows))
     columns = _columns(width, max((_width(label) for label, _ in entries), default=0))
     lines = [*_header(view, width, colour), _fitted([_Cell("")], width, colour)]
     lines.append(_painted(_line(columns, {name: _Cell(c.title) for name, c in columns.items()}, False), "head", colour))
@@ -314,8 +324,35 @@ def _header(view: View, width: int, colour: bool) -> list[str]:
         ("busy", "-" if view.busy is None else _percent(view.busy)),
     ):
         first += [_Cell("   "), _Cell(f"{label} ", "dim"), _Cell(text, "bold")]
-    held = ", ".join(map(_clean, view.held_by)) or "nothing outside"
-    return [_fitted(first, width, colour), _fitted([_Cell(" held by ", "dim"), _Cell(held)], width, colour)]
+    label = " kept running by "
+    held = _listed(list(_holders(view)), width - len(label)) or "nothing outside"
+    return [_fitted(first, width, colour), _fitted([_Cell(label, "dim"), _Cell(held)], width, colour)]
+
+
+_HOLDER = re.compile(
+    r"(?P<path>.+?) (?:is driven from outside|is open|(?P<thread>runs in a thread)|awaits something .*)"
+)
+
+
+def _holders(view: View) -> Iterator[str]:
+    """What keeps it running, by name; what is part of another that does is told with that one."""
+    found = [(text, _HOLDER.fullmatch(text)) for text in view.held_by]
+    paths = {match["path"] for _, match in found if match is not None}
+    for text, match in found:
+        if match is None:
+            yield _clean(text)
+        elif not any(match["path"].startswith(f"{other}/") for other in paths):
+            yield _clean(match["path"]) + (" (thread)" if match["thread"] else "")
+
+
+def _listed(names: Sequence[str], width: int) -> str:
+    """As many of the names as fit into the width, and how many more there are."""
+    for count in range(len(names), 0, -1):
+        more = f" and {len(names) - count} more" if count < len(names) else ""
+        text = ", ".join(names[:count]) + more
+        if _width(text) <= width or count == 1:
+            return text
+    return ""
 
 
 def _columns(width: int, longest: int) -> dict[str, _Column]:
@@ -347,12 +384,13 @@ def _cells(label: str, row: Row, columns: Mapping[str, _Column]) -> dict[str, _C
     box = max((b for b in row.boxes if b.name != "control" or b.depth), key=_fullness, default=None)
     busy = row.busy
     if row.state == "HOLLOW" and box is None and not row.sent:
-        return {"component": _Cell(label, "dim"), "why": _Cell(_clean(row.why), "dim")}
+        sum_of_parts = {} if busy is None or busy < 0.0005 else {"busy": _Cell(_percent(busy), "dim")}
+        return {"component": _Cell(label, "dim"), "why": _Cell(_clean(row.why), "dim"), **sum_of_parts}
     return {
         "component": _Cell(label, "dim" if row.state == "ENDED" else ""),
         "state": _Cell(word, style),
         "box": _NONE if box is None else _box(box),
-        "in": _rate(row.in_per_s) if box is not None else _NONE,
+        "in": _rate(row.in_per_s) if box is not None or "published" in row.counts else _NONE,
         "out": _rate(row.out_per_s, "≤" if row.sent_is_at_most else ""),
         "drops": _Cell(_count(row.dropped), "red" if row.dropped_per_s else "yellow") if row.dropped else _NOTHING,
         "busy": _NONE if busy is None else _Cell(_percent(busy), _busy_style(busy)) if busy >= 0.0005 else _NOTHING,
@@ -381,7 +419,7 @@ def _as_tree(rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
             continue
         shown.add(row.path)
         name = row.path if not branch else row.path.removeprefix(f"{row.parent}/")
-        yield f"{indent}{branch}{_clean(name)}", row
+        yield f"{indent}{branch}{_clean(name)}{_about(row)}", row
         below = of.get(row.path, [])
         indent += {"": "", "├ ": "│ ", "└ ": "  "}[branch]
         for child in reversed(below):
@@ -389,9 +427,39 @@ def _as_tree(rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
 
 
 def _by_busy(rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
-    # What only stands for its children has no figures: it goes last.
-    for row in sorted(rows, key=lambda row: (row.state == "HOLLOW", -(row.busy or 0.0), -row.in_per_s)):
-        yield _clean(row.path), row
+    """The busiest first; a chassis stands above the parts whose sum it has."""
+    for row in sorted(rows, key=lambda row: -(row.busy or 0.0)):
+        yield f"{_clean(row.path)}{_about(row)}", row
+
+
+def _about(row: Row) -> str:
+    """What stands behind its name: a server's port and clients, a Backplane's subscribers."""
+    said = []
+    if "clients" in row.counts:
+        said = [row.detail, _number(row.counts["clients"], "client")]
+    elif "subscribers" in row.counts:
+        said = [_number(row.counts["subscribers"], "subscriber")]
+    return "".join(f", {text}" for text in said if text)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _with_sums(rows: Sequence[Row]) -> list[Row]:
+    """The rows, those of chassis and servers with the sums of their parts: they have no steps of their own."""
+    by_path = {row.path: row for row in rows}
+    parents = {row.parent for row in rows}
+    busy = {row.path: 0.0 for row in rows if row.busy is None and row.path in parents}
+    for row in rows:
+        above = by_path.get(row.parent) if row.busy else None
+        for _ in range(len(rows)):
+            if above is None:
+                break
+            if above.path in busy:
+                busy[above.path] += row.busy or 0.0
+            above = by_path.get(above.parent) if above.parent != above.path else None
+    return [row if row.path not in busy else replace(row, busy=busy[row.path]) for row in rows]
 
 
 def _fullness(box: BoxRow) -> tuple[float, int]:
@@ -434,10 +502,12 @@ def _percent(share: float) -> str:
 
 
 def _seconds(seconds: float) -> _Cell:
-    if seconds < 0.001:
-        return _Cell(f"{seconds * 1e6:.0f} us", "dim")
+    if seconds < 0.0009995:
+        return _Cell(f"{seconds * 1e6:.0f}us", "dim")
     style = "red" if seconds >= 0.1 else "yellow" if seconds >= 0.01 else ""
-    return _Cell(f"{seconds * 1e3:.1f} ms" if seconds < 0.1 else f"{seconds:.2f} s", style)
+    if seconds < 0.09995:
+        return _Cell(f"{seconds * 1e3:.1f}ms", style)
+    return _Cell(f"{seconds:.2f}s" if seconds < 99.5 else f"{seconds:.0f}s", style)
 
 
 def _duration(seconds: float) -> str:
@@ -604,37 +674,68 @@ _KEYS = {"q": "q", "Q": "q", "s": "s", "k": "up", "j": "down", "\x1b[A": "up", "
 
 
 class _Terminal:
-    """The screen beside the one that was there, with keys as they are pressed; everything is put back at the end."""
+    """The screen beside the one that was there, with keys as they are pressed; everything is put back at the end.
+
+    Ctrl-Z puts everything back too, until the program goes on.
+    """
 
     def __enter__(self) -> _Terminal:
         self._input: int | None = None
         self._mode: list[Any] = []
+        self._lines: Sequence[str] = ()
+        self._is_to_stop = False
         with contextlib.suppress(Exception):  # keys are a comfort: without a terminal to read from Ctrl-C remains
             import termios
-            import tty
 
-            descriptor = sys.stdin.fileno()
-            self._mode = termios.tcgetattr(descriptor)
-            tty.setcbreak(descriptor)
-            self._input = descriptor
-        sys.stdout.write("\x1b[?1049h\x1b[?25l")
+            self._mode = termios.tcgetattr(sys.stdin.fileno())
+            self._input = sys.stdin.fileno()
+        # Only noted: the signal may come in the middle of a write.
+        self._stop_before = signal.signal(signal.SIGTSTP, self._note_stop)
+        self._take()
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._give_back()
+        signal.signal(signal.SIGTSTP, self._stop_before)
+
+    def _note_stop(self, *_signal: object) -> None:
+        self._is_to_stop = True
+
+    def _take(self) -> None:
+        if self._input is not None:
+            import tty
+
+            tty.setcbreak(self._input)
+        sys.stdout.write("\x1b[?1049h\x1b[?25l")
+
+    def _give_back(self) -> None:
         sys.stdout.write("\x1b[?25h\x1b[?1049l")
         sys.stdout.flush()
-        if self._input is not None:
+        if self._mode and self._input is not None:
             import termios
 
             termios.tcsetattr(self._input, termios.TCSADRAIN, self._mode)
 
+    def _stop(self) -> None:
+        """Stop as Ctrl-Z asks every program to; goes on behind the signal once SIGCONT has come."""
+        self._is_to_stop = False
+        self._give_back()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._note_stop)
+        self._take()
+        self.draw(self._lines)
+
     def draw(self, lines: Sequence[str]) -> None:
         """Put these lines on the screen, in one piece."""
+        self._lines = lines
         sys.stdout.write("\x1b[H" + "\x1b[K\r\n".join(lines) + "\x1b[K\x1b[J")
         sys.stdout.flush()
 
     def key(self, timeout_s: float) -> str:
         """What was pressed, or "" after the time."""
+        if self._is_to_stop:
+            self._stop()
         if self._input is None:
             time.sleep(timeout_s)
             return ""

@@ -41,7 +41,9 @@ class Settable(Component):
     `take_settings` when a message is in the inbox `settings`. refused: how many messages were.
     """
 
-    Inboxes: ClassVar[dict[str, Any]] = {"settings": Box("changes: a dict of names and values", (dict, Mapping))}
+    Inboxes: ClassVar[dict[str, Any]] = {
+        "settings": Box("changes: a dict of names and values", (dict, Mapping), aside=True)
+    }
     Outboxes: ClassVar[dict[str, Any]] = {"status": "what was changed or refused, and what else is to be told"}
 
     settings: ClassVar[tuple[str, ...]] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -87,7 +88,9 @@ class StreamInfo:
             raise UsageError(f"StreamInfo: {len(names)} channel names for rows of shape {shape}")
         for what in ("scale", "offset"):
             value = getattr(self, what)
-            if value is not None and not isinstance(value, int | float):
+            if isinstance(value, Real):  # numpy's numbers too
+                object.__setattr__(self, what, float(value))
+            elif value is not None:
                 value = tuple(float(v) for v in value)
                 if not shape or len(value) != shape[0]:
                     raise UsageError(f"StreamInfo: {what} has {len(value)} values for rows of shape {shape}")
@@ -105,7 +108,7 @@ class StreamInfo:
         plain = {
             f.name: value
             for f in fields(self)
-            if (value := getattr(self, f.name)) != (dict() if f.name == "facts" else f.default)
+            if (value := getattr(self, f.name)) != ({} if f.name == "facts" else f.default)
         }
         plain["dtype"] = np.lib.format.dtype_to_descr(self.dtype)
         if self.axis is not None:
@@ -116,7 +119,7 @@ class StreamInfo:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> StreamInfo:
-        """The stream that `as_dict` described, lists in place of tuples allowed. Raises UsageError for anything else."""
+        """The stream that `as_dict` described (lists may stand for tuples). Raises UsageError for anything else."""
         fields_of_it = dict(plain)
         try:
             fields_of_it["dtype"] = np.lib.format.descr_to_dtype(_with_tuples(plain["dtype"]))

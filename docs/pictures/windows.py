@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,9 @@ BACKDROP = (236, 239, 244)
 
 
 @contextlib.contextmanager
-def program(screen: XScreen, name: str, *arguments: object, port: int = 0) -> Iterator[int]:
+def program(screen: XScreen, name: str, *arguments: object, folder: str = "examples", port: int = 0) -> Iterator[int]:
     """An example that runs while the block does, from when it listens on `port`; yields its pid."""
-    command = [sys.executable, str(ROOT / "examples" / name), *map(str, arguments)]
+    command = [sys.executable, str(ROOT / folder / name), *map(str, arguments)]
     running = subprocess.Popen(command, env=screen.environment, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     try:
         if port:
@@ -145,7 +145,71 @@ def buttons() -> None:
         save(screen, "buttons", [(40, 40, 760, 480)])
 
 
-PICTURES = {"chat_window": chat_window, "ticker": ticker, "buttons": buttons}
+def widget(name: str, use: Callable[[XScreen, str], object]) -> None:
+    """A program of docs/widgets, which the component reference shows, after somebody has used it."""
+    with x_screen((800, 600)) as screen, program(screen, f"{name}.py", folder="docs/widgets") as pid:
+        window = screen.window(pid)
+        screen.move(window, 40, 40)
+        screen.focus(window)
+        pause(0.5)
+        use(screen, window)
+        pause(1.0)
+        geometry = dict(line.split("=") for line in screen.xdotool("getwindowgeometry", "--shell", window).splitlines())
+        save(screen, f"widget-{name}", [(40, 40, int(geometry["WIDTH"]), int(geometry["HEIGHT"]))], margin=16)
+
+
+def display() -> None:
+    """Widgets of every kind in one window."""
+
+    def use(screen: XScreen, window: str) -> None:
+        screen.type("Delivery for number 12")
+        screen.key("Return", "F1", "F2")
+        screen.type("Next one at four")
+
+    widget("display", use)
+
+
+def text_box() -> None:
+    """A line that is being typed, with words selected."""
+
+    def use(screen: XScreen, window: str) -> None:
+        screen.type("The gate opens at nine.")
+        screen.key("Return")
+        screen.type("And closes at five o'clock")
+        screen.key("shift+ctrl+Left", "shift+ctrl+Left", "shift+ctrl+Left")
+
+    widget("text_box", use)
+
+
+def button() -> None:
+    """Buttons with and without a key, one of them under the mouse."""
+
+    def use(screen: XScreen, window: str) -> None:
+        screen.click(window, 304, 40)
+        pause(0.2)
+        screen.key("s")
+
+    widget("button", use)
+
+
+def keys() -> None:
+    """What was pressed."""
+
+    def use(screen: XScreen, window: str) -> None:
+        screen.key("Up", "Left", "h", "space")
+
+    widget("keys", use)
+
+
+def image() -> None:
+    """The second of three pictures."""
+    widget("image", lambda screen, window: screen.key("Right"))
+
+
+PICTURES = {
+    "chat_window": chat_window, "ticker": ticker, "buttons": buttons,
+    "display": display, "text_box": text_box, "button": button, "keys": keys, "image": image,
+}  # fmt: skip
 
 
 def main() -> None:

@@ -65,9 +65,17 @@ def test_boxes_of_self_are_this_ones_only() -> None:
     assert "tune" not in Graphline._class_inboxes
 
 
-def test_components_are_named_after_their_keys_unless_they_have_a_name() -> None:
-    graph = Graphline(a=Sorts(), b=Numbered("mine"))
-    assert [child.path for child in graph.children] == ["Graphline/a", "Graphline/mine"]
+def test_components_are_named_after_their_keys_whatever_they_call_themselves() -> None:
+    graph = Graphline(a=Sorts(), b=Numbered("mine"), NORMAL=PublishTo("NormalEvents"), S=Pipeline(Sorts(), name="own"))
+    assert [child.path for child in graph.children] == ["Graphline/a", "Graphline/b", "Graphline/NORMAL", "Graphline/S"]
+
+
+def test_a_component_that_is_part_of_another_keeps_its_name() -> None:
+    taken = Sorts()
+    Pipeline(taken)
+    with pytest.raises(WiringError, match=r"Pipeline/Sorts is part of Pipeline already"):
+        Graphline(other=taken)
+    assert taken.name == "Sorts"
 
 
 def test_producer_finished_never_overtakes_data_inside() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from axonlike.cli import doctor
-from axonlike.cli.doctor import PACKAGES, Line, examine
+from axonlike.cli.doctor import PACKAGES, Line, examine, wall_clock
 from axonlike.cli.main import main
 from axonlike.cli.output import Exit
 
@@ -27,13 +28,13 @@ def line(what: str) -> Line:
 def test_a_machine_on_which_the_tests_run_is_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == Exit.OK
     output = capsys.readouterr().out
-    for what in ("Python", "axonlike", "pyserial", "event loop", "open files", "runtime folder", "clock"):
+    for what in ("Python", "axonlike", "pyserial", "event loop", "open files", "runtime folder", "wall clock"):
         assert f"\n{what} " in f"\n{output}"
 
 
 def test_whatever_is_not_well_has_a_remedy() -> None:
     for found in examine():
-        assert found.state in ("ok", "warning", "missing", "broken")
+        assert found.state in ("ok", "optional", "warning", "broken")
         assert bool(found.remedy) == (found.state != "ok")
 
 
@@ -44,13 +45,38 @@ def test_json_has_the_same_for_programs(capsys: pytest.CaptureFixture[str]) -> N
     assert all(list(entry) == ["what", "state", "found", "remedy"] for entry in said["lines"])
 
 
-def test_a_package_that_is_missing_says_what_it_is_for_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_optional_package_that_is_not_installed_says_what_it_is_for_and_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "serial", None)  # what Python itself does to bar an import
     found = line("pyserial")
-    assert (found.state, found.found, found.remedy) == ("missing", "for serial ports", 'pip install "axonlike[serial]"')
+    assert found == Line(
+        "pyserial", "optional", "not installed (only for serial ports)", 'pip install "axonlike[serial]"'
+    )
 
 
-def test_a_package_that_is_installed_and_broken_is_told_from_a_missing_one(
+def test_what_is_optional_is_counted_apart_from_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "serial", None)
+    assert main(["doctor"]) == Exit.OK
+    said = capsys.readouterr().out
+    assert re.search(r"^pyserial +optional  not installed \(only for serial ports\)\n +pip install", said, re.MULTILINE)
+    assert re.search(r"\d optional and not there; the rest is well$", said)
+    assert "missing" not in said
+
+
+@pytest.mark.parametrize(
+    ("synchronised", "state", "begin"),
+    [(True, "ok", "kept right"), (False, "warning", "nothing keeps it right"), (None, "ok", "this system does not")],
+)
+def test_the_wall_clock_is_judged_apart_from_timers(synchronised: bool | None, state: str, begin: str) -> None:
+    found = wall_clock(synchronised)
+    assert (found.state, found.found[: len(begin)]) == (state, begin)
+    assert line("timers").state == "ok"
+
+
+def test_a_package_that_is_installed_and_broken_is_told_from_one_that_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pyaudio.py").write_text("import a_library_that_is_not_there\n")
@@ -95,10 +121,10 @@ def test_the_runtime_folder_is_this_users_alone(monkeypatch: pytest.MonkeyPatch)
     assert "is open to others" in found.found
 
 
-def test_no_screen_is_missing_not_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_screen_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert line("screen").state == "missing"
+    assert line("screen").state == "optional"
     monkeypatch.setenv("DISPLAY", ":7")
     assert line("screen") == Line("screen", "ok", "DISPLAY=:7")
 
@@ -114,7 +140,7 @@ def test_an_event_loop_that_cannot_work_is_broken_and_the_exit_code_says_so() ->
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert asked.returncode == Exit.FAILED
     assert "cannot make a loop" in asked.stdout
-    assert "clock" in asked.stdout  # the looks behind it were taken all the same
+    assert "wall clock" in asked.stdout  # the looks behind it were taken all the same
     assert asked.stderr == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -76,7 +77,10 @@ FORMS: dict[str, Callable[[Picture], str]] = {"svg": svg, "txt": ascii_text, "mm
 @pytest.mark.parametrize("name", GRAPHS)
 def test_pictures_are_those_that_were_looked_at(name: str, form: str) -> None:
     text = FORMS[form](picture_of(GRAPHS[name], title=f"Graph of {name}"))
-    assert text == (GOLDEN / f"{name}.{form}").read_text(encoding="utf-8")
+    expected = GOLDEN / f"{name}.{form}"
+    if os.environ.get("AXONLIKE_WRITE_GOLDEN"):
+        expected.write_text(text, encoding="utf-8")
+    assert text == expected.read_text(encoding="utf-8")
 
 
 def _texts(picture: str) -> list[str]:
@@ -109,7 +113,7 @@ def test_labels_are_the_names_of_boxes_other_than_outbox_and_inbox() -> None:
 def test_a_backplane_is_joined_to_those_who_publish_and_subscribe() -> None:
     edges = [(edge.source, edge.sink) for edge in picture_of(_notifying()).edges if edge.kind == "topic"]
     assert edges == [
-        ("Graphline/PublishTo(Events)", "Backplane(Events)"),
+        ("Graphline/PUBLISH", "Backplane(Events)"),
         ("Backplane(Events)", "SimpleServer/Pipeline/SubscribeTo(Events)"),
     ]
 

@@ -36,8 +36,17 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
-def test_into_a_pipe_it_writes_svg_and_nothing_else(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_into_a_pipe_it_draws_in_characters_and_writes_nothing_else(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["graph", str(script)]) == 0
+    captured = capsys.readouterr()
+    assert "┌─ SimpleServer  port 1600, for each client ─" in captured.out
+    assert captured.err == "somebody comes\n"  # said by the script
+
+
+def test_svg_is_written_to_a_pipe_on_request(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", "--svg", str(script)]) == 0
     out = capsys.readouterr().out
     assert out.startswith("<svg ")
     assert out.endswith("</svg>\n")

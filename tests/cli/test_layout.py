@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axonlike.cli.drawing import _ASCII_STYLE, _SVG_STYLE
+from axonlike.cli.drawing import _ASCII_STYLE, _SVG_STYLE, Picture, ascii_text
 from axonlike.cli.layout import Edge, Item, Layout, Place, Style, lay_out
 
 STYLES = pytest.mark.parametrize("style", [_SVG_STYLE, _ASCII_STYLE], ids=["svg", "ascii"])
@@ -128,6 +128,32 @@ def _crosses(piece: tuple[tuple[float, float], tuple[float, float]], place: Plac
     (x0, y), (x1, _) = piece
     left, right = min(x0, x1), max(x0, x1)
     return place.y < y < place.y + place.height and left < place.x + place.width - 0.01 and right > place.x + 0.01
+
+
+@settings(max_examples=50)
+@given(graphs())
+def test_in_characters_no_link_begins_or_ends_at_a_corner_of_a_box(graph: tuple[list[Item], list[Edge]]) -> None:
+    layout = lay_out(*graph, _ASCII_STYLE)
+    boxes = [place for place in layout.places if not place.item.children]
+    ends = {(x, y) for wire in layout.wires for x, y in (wire.start, wire.end)}
+    for place in boxes:
+        for x, y in ends:
+            if x in (place.x, place.x + place.width):
+                assert y not in (place.y, place.y + place.height - 1), place.item.key
+
+
+_SIDES = {char: number for number, char in enumerate(" ╵╶└╷│┌├╴┘─┴┐┤┬┼")} | {"╎": 5, "╌": 10}
+_UPRIGHT, _TO_THE_RIGHT, _TO_THE_LEFT = 1 | 4, 2, 8
+
+
+@settings(max_examples=50)
+@given(graphs())
+def test_in_characters_upright_lines_that_do_not_meet_do_not_touch(graph: tuple[list[Item], list[Edge]]) -> None:
+    drawn = ascii_text(Picture(*graph))
+    for line in drawn.splitlines():
+        for left, right in itertools.pairwise(_SIDES.get(char, 0) for char in line):
+            met = left & _TO_THE_RIGHT and right & _TO_THE_LEFT
+            assert met or not (left & _UPRIGHT and right & _UPRIGHT), drawn
 
 
 @STYLES

@@ -270,6 +270,55 @@ def test_any_other_missing_module_is_told_as_python_tells_it_with_exit_code_3(tm
     assert done.stderr.endswith("ModuleNotFoundError: No module named 'nothing_of_that_name'\n")
 
 
+def test_an_import_of_what_axonlike_has_not_is_told_as_check_tells_it(tmp_path: Path) -> None:
+    name = write(tmp_path, "script.py", "import sys\nfrom axonlike import Componet, Pipeline\n")
+    done = axonlike(tmp_path, name)
+    assert (done.returncode, done.stderr) == (
+        Exit.FAILED,
+        "script.py:2:22: error: axonlike has no 'Componet'\n"
+        "    from axonlike import Componet, Pipeline\n"
+        "                         ^^^^^^^^\n"
+        "    help: did you mean 'Component'?\n",
+    )
+    (error,) = json.loads(axonlike(tmp_path, "--json", name).stderr)["errors"]
+    assert (error["line"], error["column"], error["remedy"]) == (2, 22, "did you mean 'Component'?")
+    name = write(tmp_path, "module.py", "import axonlike.componnents.util\n")
+    done = axonlike(tmp_path, name)
+    assert done.returncode == Exit.FAILED
+    assert "module.py:1:8: error: there is no module 'axonlike.componnents'" in done.stderr
+    assert "did you mean 'components'?" in done.stderr
+
+
+HOG = """
+import time
+from axonlike import Component, Scheduler
+
+
+class Hog(Component):
+    def main(self):
+        yield
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            time.sleep(0.01)
+
+
+Scheduler(watchdog_s=0.05).run(Hog())
+"""
+
+
+def test_a_step_that_holds_the_scheduler_is_shown_from_the_script_on(tmp_path: Path) -> None:
+    write(tmp_path, "hog.py", HOG)
+    # As the command that pip installs does.
+    name = write(tmp_path, "command.py", "from axonlike.cli import main\nmain(['run', 'hog.py'])\n")
+    done = python(tmp_path, name)
+    assert done.returncode == Exit.OK
+    first, _, later = done.stderr.partition("still held by ")
+    assert re.findall(r'File "(.*)", line (\d+)', first.replace("line 10", "line 11")) == [
+        (str(tmp_path / "hog.py"), "14"), (str(tmp_path / "hog.py"), "11"),
+    ]  # fmt: skip
+    assert re.match(r"Hog for 0\.\d s at hog\.py:1[01]\n", later)
+
+
 def test_errors_for_programs_are_one_json_document(tmp_path: Path) -> None:
     done = axonlike(tmp_path, "--json", write(tmp_path, "failing.py", FAILING))
     assert json.loads(done.stderr) == {

@@ -153,6 +153,52 @@ def test_names_of_backplanes_are_read_through_constants() -> None:
     assert Source("from axonlike.backplane import Backplane\nBackplane(name())\n", "").names_provided() is None
 
 
+METHODS = """\
+from axonlike import Component, ThreadedComponent
+
+class Loops(Component):
+    def main(self):
+        while not self.any_ready:
+            yield self.wait()
+        for message in self.inbox:
+            self.send(message)
+        self.send([one for one in self.inbox if self.data_ready])
+
+class Thread(ThreadedComponent):
+    def main(self):
+        while self.data_ready:
+            self.send(self.recv())
+
+class Well(Component):
+    def main(self):
+        yield self.wait()
+        inbox = self.inbox
+        for message in inbox():
+            self.send(message if self.any_ready() else None)
+
+class OfItsOwn:
+    inbox = ()
+    def take(self):
+        return [one for one in self.inbox]
+"""
+
+
+def test_methods_that_are_not_called_are_seen_where_nothing_else_can_be_meant() -> None:
+    assert texts(METHODS) == [
+        "5:19 self.any_ready is a method, and so always true",
+        "7:24 self.inbox is a method: there is nothing in it to take",
+        "9:35 self.inbox is a method: there is nothing in it to take",
+        "13:15 self.data_ready is a method, and so always true",
+    ]
+
+
+def test_what_is_wrong_with_an_import_is_told_for_its_statement_only() -> None:
+    source = Source("from axonlike import (\n    Componet,\n    run,\n    Pipelin,\n)\nfrom axonlike import rnu\n", "x")
+    assert [(remark.line, remark.column) for remark in source.remarks_on_import(1)] == [(2, 5), (4, 5)]
+    assert [remark.text for remark in source.remarks_on_import(6)] == ["axonlike has no 'rnu'"]
+    assert Source("import os\n", "x").remarks_on_import(1) == []
+
+
 def test_an_import_that_is_guarded_is_left_alone() -> None:
     assert texts("try:\n    from axonlike import Novelty\nexcept ImportError:\n    Novelty = None\n") == []
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import select
 import signal
+import subprocess
+import sys
 from typing import IO
 
 import pytest
@@ -69,7 +72,6 @@ def _readable(stream: IO[str]) -> bool:
 def test_what_cannot_be_tapped_is_one_sentence() -> None:
     with observed_server() as server:
         for arguments, says in (
-            (("Line",), "no component 'Line'; did you mean 'Lines'? (there are: "),
             (("Lines.out",), "no outbox 'out'; did you mean 'outbox'? (there are: outbox, signal)"),
             (("Lines", "--of", "12"), "no system '12' can be looked into (there are: observed_server.py (pid "),
             (("Lines", "--count", "0"), "--count is a number from 1, not 0"),
@@ -78,3 +80,45 @@ def test_what_cannot_be_tapped_is_one_sentence() -> None:
             assert done.returncode == 2
             assert says in done.stderr
             assert done.stderr.count("\n") == 1
+
+
+def test_a_name_that_is_not_there_is_told_with_those_that_are_a_line_for_each() -> None:
+    with observed_server() as server:
+        done = axonlike(server, "tap", "Line")
+        assert (done.returncode, done.stdout) == (2, "")
+        first, *names = done.stderr.splitlines()
+        assert first.endswith("axonlike: no component 'Line'; did you mean 'Lines'? There are:")
+        assert "    Pipeline/Lines.outbox" in names
+
+
+def test_without_a_name_it_lists_what_can_be_tapped() -> None:
+    with observed_server() as server:
+        done = axonlike(server, "tap")
+        assert (done.returncode, done.stderr) == (0, "")
+        names = done.stdout.splitlines()
+        assert "Pipeline/Lines.outbox" in names
+        assert not [name for name in names if name.endswith((".signal", ".inbox"))]
+        assert json.loads(axonlike(server, "tap", "--json").stdout) == names
+
+
+def test_on_a_terminal_it_says_what_it_waits_for_once_and_in_a_pipe_nothing() -> None:
+    with observed_server() as server:
+        ours, theirs = os.openpty()
+        tap = subprocess.Popen(
+            [sys.executable, "-m", "axonlike", "tap", "Stuck"], env=server.environment, stdout=subprocess.PIPE,
+            stderr=theirs,
+        )  # fmt: skip
+        os.close(theirs)
+        said = b""
+        while not said.endswith(b"\n"):
+            said += os.read(ours, 1000)
+        text = re.sub(r"\x1b\[\d*m", "", said.decode()).strip()
+        pid = server.process.pid
+        name = "waiting for what Pipeline-3/Stuck.outbox of observed_server.py"
+        assert text == f"{name} (pid {pid}) sends; Ctrl-C ends this"
+        tap.send_signal(signal.SIGINT)
+        out, _ = tap.communicate()
+        assert (tap.returncode, out) == (130, b"")
+        with pytest.raises(OSError, match="Input/output error"):  # nothing more was said
+            os.read(ours, 1000)
+        os.close(ours)

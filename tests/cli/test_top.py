@@ -129,17 +129,17 @@ def test_without_colour_there_is_no_sequence_and_the_text_is_the_same() -> None:
 def test_the_table_at_80_columns() -> None:
     assert [line.rstrip() for line in frame(view(), 80, colour=False)] == [
         " plant  pid 7   up 11s   parts 7   messages/s 29.9k   busy 66.7%",
-        " held by a thread",
+        " kept running by a thread",
         "",
-        "COMPONENT                STATE          BOX   IN/S  OUT/S  DROPS   BUSY  SLOWEST",
-        "P",
-        "├ a                      waits            -      -  21.9k      ·  33.3%    20 us",
-        "└ b                      waits       0/1000  19.9k   9967      ·  66.7%   0.15 s",
+        "COMPONENT                  STATE          BOX   IN/S  OUT/S  DROPS   BUSY   STEP",
+        "P                                                                    100%",
+        "├ a                        waits            -      -  21.9k      ·  33.3%   20us",
+        "└ b                        waits       0/1000  19.9k   9967      ·  66.7%  0.15s",
         "Q",
-        "└ c                      waits       7/1000   9967      ·  12.3k      ·        -",
-        "Z/späť 日本              blocked  1000/1000    3.3      ·      ·      ·        -",
+        "└ c                        waits       7/1000   9967      ·  12.3k      ·      -",
+        "Z/späť 日本                blocked  1000/1000    3.3      ·      ·      ·      -",
         "    waits for room in P/b.inbox (9 of 9)",
-        "r?[2J                    ended            -      -      ·      ·      -        -",
+        "r?[2J                      ended            -      -      ·      ·      -      -",
     ]
 
 
@@ -151,10 +151,64 @@ def test_a_wide_table_says_why_and_a_narrow_one_keeps_what_matters_most() -> Non
     assert frame(view(), 20, colour=False)[3].split() == ["COMPONENT"]
 
 
-def test_sorted_by_busy_the_busiest_comes_first_and_chassis_last() -> None:
-    labels = [line.split()[0] for line in frame(view(), 80, sort="busy", colour=False)[4:] if not line.startswith(" ")]
-    assert labels[:2] == ["P/b", "P/a"]
-    assert labels[-2:] == ["P", "Q"]
+def test_sorted_by_busy_the_busiest_comes_first_and_a_chassis_with_the_sum_of_its_parts() -> None:
+    lines = frame(view(), 80, sort="busy", colour=False)[4:]
+    labels = [line.split()[0] for line in lines if not line.startswith(" ")]
+    assert labels[:3] == ["P", "P/b", "P/a"]
+    assert "100%" in lines[0]
+    assert labels[3:5] == ["Q", "Q/c"]  # idle: as they stand in the tree
+
+
+def test_a_chassis_within_a_chassis_has_the_sum_of_all_that_is_in_it() -> None:
+    rows = [
+        part("P", state="HOLLOW"), part("P/Q", state="HOLLOW"), part("P/Q/a", effort=Effort(0.25, 0.1)),
+        part("P/b", effort=Effort(0.5, 0.1)), part("x", effort=Effort(0.3, 0.1)),
+    ]  # fmt: skip
+    shown = compare(look([]), look(rows, uptime_s=11.0), "plant", 7)
+    lines = frame(shown, 80, sort="busy", colour=False)[4:]
+    assert [(line.split()[0], *re.findall(r"[\d.]+%", line)) for line in lines] == [
+        ("P", "75.0%"), ("P/b", "50.0%"), ("x", "30.0%"), ("P/Q", "25.0%"), ("P/Q/a", "25.0%"),
+    ]  # fmt: skip
+
+
+def test_servers_tell_port_and_clients_and_backplanes_rate_and_subscribers() -> None:
+    def parts(published: int) -> list[PartSnapshot]:
+        counts = {"subscribers": 1, "published": published}
+        return [
+            part("Backplane(E)", state="OUTSIDE", counts=counts, why="passes on to 1 subscriber"),
+            part("SimpleServer", state="OUTSIDE", detail="port 1600", counts={"clients": 12}),
+        ]
+
+    shown = compare(look(parts(100)), look(parts(400), uptime_s=12.0), "plant", 7)
+    backplane, server = frame(shown, 100, colour=False)[4:]
+    assert backplane.split("  ")[0] == "Backplane(E), 1 subscriber"
+    assert backplane.split()[3:] == ["outside", "-", "150", "·", "·", "-", "-"]
+    assert server.split("  ")[0] == "SimpleServer, port 1600, 12 clients"
+    assert (shown.components[0].received, shown.messages_per_s) == (400, 0.0)  # its publishers' inboxes count them
+
+
+def test_what_keeps_it_running_is_told_by_name_and_as_much_as_fits() -> None:
+    held = (
+        "G/IN is driven from outside", "G/IN/receiver is driven from outside", "Lines runs in a thread",
+        "Handle(x) is open", "the block that uses it", "W awaits something of asyncio's",
+    )  # fmt: skip
+    lines = frame(replace(view(), held_by=held), 80, colour=False)
+    assert lines[1].rstrip() == " kept running by G/IN, Lines (thread), Handle(x), the block that uses it, W"
+    lines = frame(replace(view(), held_by=held), 60, colour=False)
+    assert lines[1].rstrip() == " kept running by G/IN, Lines (thread), Handle(x) and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0000004, "0us"), (0.000999, "999us"), (0.00125, "1.2ms"), (0.0994, "99.4ms"), (0.09996, "0.10s"),
+        (12.345, "12.35s"), (250.0, "250s"),
+    ],
+)
+def test_a_longest_step_takes_six_places(seconds: float, text: str) -> None:
+    parts = [part("a", effort=Effort(1.0, seconds))]
+    line = frame(compare(look(parts), look(parts, uptime_s=11.0), "x", 1), 80, colour=False)[4]
+    assert line.endswith(f" {text}")
 
 
 def test_scrolling_says_where_one_is() -> None:
@@ -279,9 +333,16 @@ class OnTerminal:
         with self._grown:
             assert self._grown.wait_for(lambda: text in SEQUENCE.sub("", self.text), timeout=20), self.text
 
-    def press(self, key: bytes) -> None:
+    def wait_for_end(self, text: str) -> None:
+        with self._grown:
+            assert self._grown.wait_for(lambda: self.text.endswith(text), timeout=20), self.text
+
+    def forget(self) -> None:
         with self._grown:
             self.text = ""
+
+    def press(self, key: bytes) -> None:
+        self.forget()
         os.write(self.master, key)
 
     def end(self) -> int:
@@ -304,7 +365,27 @@ def test_on_a_terminal_it_redraws_in_place_sorts_scrolls_and_quits() -> None:
         terminal.press(b"s")
         terminal.wait_for("sort by tree")
         terminal.press(b"\x1b[B")
-        terminal.wait_for("held by")
+        terminal.wait_for("kept running by")
+        terminal.press(b"q")
+        assert terminal.end() == 0
+
+
+@pytest.mark.net
+def test_ctrl_z_gives_the_terminal_back_until_the_program_goes_on() -> None:
+    with observed_server() as server:
+        terminal = OnTerminal(server, "--interval", "0.1")
+        terminal.wait_for("Stuck")
+        terminal.process.send_signal(signal.SIGTSTP)
+        _pid, status = os.waitpid(terminal.process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        assert os.WSTOPSIG(status) == signal.SIGTSTP
+        assert terminal._mode(terminal.slave) == terminal.mode
+        terminal.wait_for_end("\x1b[?25h\x1b[?1049l")
+        terminal.forget()
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.wait_for("Stuck")
+        assert terminal.text.startswith("\x1b[?1049h\x1b[?25l\x1b[H")
+        assert terminal._mode(terminal.slave) != terminal.mode  # keys come as they are pressed
         terminal.press(b"q")
         assert terminal.end() == 0
 

@@ -13,6 +13,26 @@ from axonlike.errors import Finished
 from axonlike.testing import PAUSE, Feeder, Probe, run_virtual
 
 
+class Batcher(Component):
+    """Sends all that it got as one message at the end of its input. goes_on: it does not end then by itself."""
+
+    def __init__(self, *, goes_on: bool = False) -> None:
+        self.goes_on = goes_on
+        self.flushed: list[Any] = []
+
+    def main(self) -> Generator[Any, Any, None]:
+        batch: list[Any] = []
+        try:
+            while True:
+                yield self.wait("inbox")
+                batch.extend(self.inbox())
+        except Finished:
+            self.flushed.extend(batch)
+            self.send(batch)
+            while self.goes_on:  # it must be stopped all the same: nobody needs it
+                yield
+
+
 def test_a_subscription_that_fails_while_it_is_ready_stands_in_the_ready_queue_once() -> None:
     backplane, probe = Backplane("Events"), Probe()
     subscription = SubscribeTo("Events", limit=2, policy="error")
@@ -39,16 +59,6 @@ def test_a_subscription_that_fails_while_it_is_ready_stands_in_the_ready_queue_o
 
 @pytest.mark.parametrize("batcher_first", [True, False])
 def test_what_a_batcher_in_a_circle_flushes_at_the_end_is_accounted_for(batcher_first: bool) -> None:
-    class Batcher(Component):
-        def main(self) -> Generator[Any, Any, None]:
-            batch: list[Any] = []
-            try:
-                while True:
-                    yield self.wait("inbox")
-                    batch.extend(self.inbox())
-            except Finished:
-                self.send(batch)
-
     class Other(Component):
         taken = 0
 
@@ -73,23 +83,8 @@ def test_a_batcher_in_a_circle_is_not_closed_before_it_has_flushed_when_its_rece
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("AXONLIKE_SHUFFLE", raising=False)  # its subject is one order
-    flushed: list[Any] = []
-
-    class Batcher(Component):
-        def main(self) -> Generator[Any, Any, None]:
-            batch: list[Any] = []
-            try:
-                while True:
-                    yield self.wait("inbox")
-                    batch.extend(self.inbox())
-            except Finished:
-                flushed.extend(batch)
-                self.send(batch)
-                while True:  # it must be stopped all the same: nobody needs it
-                    yield
-
-    feeder, other, batcher = Feeder([1, 2, 3]), Probe(forward=True), Batcher()
+    feeder, other, batcher = Feeder([1, 2, 3]), Probe(forward=True), Batcher(goes_on=True)
     feeder.link((feeder, "outbox"), (batcher, "inbox"))
     run_virtual(Pipeline(other, batcher, circular=True), feeder, until_s=5)
-    assert flushed == [1, 2, 3]
+    assert batcher.flushed == [1, 2, 3]
     assert batcher.lost_at_sending()["to_ended"] == {"outbox": 1}

@@ -68,11 +68,16 @@ def test_one_step_may_take_from_a_box_by_a_loop_and_then_otherwise(second: str) 
 
 
 def test_two_runs_in_one_event_loop_may_end_in_any_order() -> None:
+    first, last, after = Rests(0.01), Rests(0.03), Rests(0.0)
+
     async def both() -> None:
-        await asyncio.gather(Scheduler().run_async(Rests(0.01)), Scheduler().run_async(Rests(0.03)))
+        await asyncio.gather(Scheduler().run_async(first), Scheduler().run_async(last))
 
     asyncio.run(both())
-    run(Rests(0.0))
+    run(after)
+    assert first.ended
+    assert last.ended
+    assert after.ended
 
 
 def test_a_service_alone_does_not_end_a_with_block() -> None:

@@ -317,7 +317,7 @@ def test_rule_21_an_error_box_gets_a_crashed_and_the_component_goes_on() -> None
     run_virtual(Graphline(FEED=Feeder([1, 0, 5]), DIV=part, OUT=probe, ERR=errors, links=links))
     assert probe.messages == [10, 2]
     (crashed,) = errors.messages
-    assert (crashed.path, crashed.box, crashed.number, crashed.value) == ("Graphline/divide", "inbox", 2, 0)
+    assert (crashed.path, crashed.box, crashed.number, crashed.value) == ("Graphline/DIV", "inbox", 2, 0)
     assert isinstance(crashed.error, ZeroDivisionError)
 
 

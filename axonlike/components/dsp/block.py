@@ -91,8 +91,16 @@ class Block(Settable):
                 for chunk in inbox:
                     for result in self.feed(chunk):
                         self.send(result)
+                        if self._feed.full:
+                            yield
+                    # Others have their turn after each chunk: a thousand that wait may be a second's work, or ten
+                    # thousand results.
+                    yield
         except Finished:
-            self.send_many(self.finish())
+            for result in self.finish():
+                self.send(result)
+                if self._feed.full:
+                    yield
 
 
 def _gather(results: list[Chunk], more: Chunk | Iterable[Chunk] | None) -> None:

@@ -8,6 +8,7 @@ from axonlike.components.ui.keynames import Chord
 from axonlike.components.ui.placing import Place, Wish
 from axonlike.components.ui.theme import ACCENT, BACKGROUND, DIM, LINE, PANEL, RAISED, TEXT, Theme
 from axonlike.components.ui.widget import Controls
+from axonlike.components.ui.wrapping import printable
 
 if TYPE_CHECKING:
     import pygame
@@ -53,7 +54,7 @@ class Button(Controls):
         self.redraw()
 
     def told(self, message: Any) -> None:
-        self.caption = str(message)
+        self.caption = printable(str(message))
         self.rearrange()
 
     def _rest(self) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import re
 import unicodedata
+from collections.abc import Callable
 
-__all__ = ["LineEditor"]
+from axonlike.components.ui.clusters import clings, clusters
+
+__all__ = ["LineEditor", "cursor_at"]
 
 _WORD = re.compile(r"\w+")
 
@@ -130,7 +135,7 @@ class LineEditor:
             starts = [match.start() for match in _WORD.finditer(self.text) if match.start() < self.cursor]
             return starts[-1] if starts else 0
         place = max(0, self.cursor - 1)
-        while place > 0 and _clings(self.text, place):
+        while clings(self.text, place):
             place -= 1
         return place
 
@@ -139,7 +144,7 @@ class LineEditor:
             ends = [match.end() for match in _WORD.finditer(self.text) if match.end() > self.cursor]
             return ends[0] if ends else len(self.text)
         place = min(len(self.text), self.cursor + 1)
-        while place < len(self.text) and _clings(self.text, place):
+        while clings(self.text, place):
             place += 1
         return place
 
@@ -176,6 +181,8 @@ class LineEditor:
             self.set(self._history[self._at])
 
 
-def _clings(text: str, place: int) -> bool:
-    """Does the character there belong to the one before it (an accent, a part of an emoji)?"""
-    return bool(unicodedata.combining(text[place])) or text[place] in "\u200d\ufe0f" or text[place - 1] == "\u200d"
+def cursor_at(text: str, x_px: int, measure: Callable[[str], int]) -> int:
+    """The place for the cursor that is nearest to `x_px`. Measures a few beginnings of the text, not all of them."""
+    places = [0, *itertools.accumulate(map(len, clusters(text)))]
+    after = bisect.bisect_left(places, x_px, key=lambda place: measure(text[:place]))
+    return min(places[max(0, after - 1) : after + 1], key=lambda place: abs(measure(text[:place]) - x_px))

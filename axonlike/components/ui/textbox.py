@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from axonlike.components.ui.editing import LineEditor
+from axonlike.components.ui.editing import LineEditor, cursor_at
 from axonlike.components.ui.placing import Place, Wish
 from axonlike.components.ui.theme import ACCENT, DIM, LINE, PANEL, TEXT, WARNING, Theme
 from axonlike.components.ui.widget import Controls
@@ -151,9 +151,8 @@ class TextBox(Controls):
         self.redraw()
 
     def _character_at(self, x: int) -> int:
-        font, text = self.theme.font(self._font_size), self.editor.text
-        wanted = x - self._text_x + self._left_px
-        return min(range(len(text) + 1), key=lambda n: abs(font.size(text[:n])[0] - wanted))
+        font = self.theme.font(self._font_size)
+        return cursor_at(self.editor.text, x - self._text_x + self._left_px, lambda text: font.size(text)[0])
 
     # -- how it looks
 

@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from axonlike.components.ui.fonts import SystemFonts, Typeface
+
 if TYPE_CHECKING:
     import pygame
 
@@ -60,7 +62,7 @@ _FILES = {
         "C:/Windows/Fonts/segoeuib.ttf",
     ),
 }
-_NAMES = "notosans,dejavusans,liberationsans,cantarell,ubuntu,opensans,arial,helvetica"
+_FAMILIES = "notosans,dejavusans,liberationsans,cantarell,ubuntu,opensans,arial,helvetica"
 
 
 def find_font(
@@ -74,28 +76,33 @@ def find_font(
     if wanted:
         return wanted if exists(wanted) else search(wanted, bold)
     known = _FILES[bold] if files is None else files
-    return next(filter(exists, known), None) or search(_NAMES, bold)
+    return next(filter(exists, known), None) or search(_FAMILIES, bold)
 
 
 class Theme:
     """The looks of one window. Fonts and boxes are made once and kept."""
 
-    def __init__(self, pygame: Any, *, font: str = "") -> None:
+    def __init__(self, pygame: Any, *, font: str = "", system: SystemFonts | None = None) -> None:
         self.pygame = pygame
         self._wanted = font
-        self._paths: dict[bool, str | None] = {}
-        self._fonts: dict[tuple[int, bool], pygame.font.Font] = {}
+        self._system = system or SystemFonts()
+        self._paths: dict[bool, str] = {}
+        self._fonts: dict[tuple[int, bool], Typeface] = {}
         self._boxes: dict[tuple[object, ...], pygame.Surface] = {}
         self._named: dict[str, Colour] = {}
 
-    def font(self, size: int, *, bold: bool = False) -> pygame.font.Font:
+    def font(self, size: int, *, bold: bool = False) -> Typeface:
         """The font at so many points."""
-        font: pygame.font.Font | None = self._fonts.get((size, bold))
+        font = self._fonts.get((size, bold))
         if font is None:
             if bold not in self._paths:
-                self._paths[bold] = find_font(self._wanted, bold, self._search)
-            made: pygame.font.Font = self.pygame.font.Font(self._paths[bold], size)
-            font = self._fonts[size, bold] = made
+                found = find_font(self._wanted, bold, self._search)
+                self._paths[bold] = found or os.path.join(
+                    os.path.dirname(self.pygame.__file__), self.pygame.font.get_default_font()
+                )
+            font = self._fonts[size, bold] = Typeface(
+                self.pygame, lambda file: self.pygame.font.Font(file, size), self._paths[bold], self._system, bold=bold
+            )
         return font
 
     def _search(self, name: str, bold: bool) -> str | None:

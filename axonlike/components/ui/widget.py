@@ -142,6 +142,7 @@ class Widget(Component):
             found = scheduler.lookup(KIND, NAME, self)
         except NameNotProvided:
             found = Display()
+            found._made_code, found._made_line = self._made_code, self._made_line  # the line that a person can look at
             scheduler.activate(found)
         assert isinstance(found, Display)
         self._display = found

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from axonlike.components.ui.clusters import clings
+
 __all__ = ["Row", "Rows", "Scroll", "printable", "wrap"]
 
 _TAB = "    "
@@ -44,7 +46,7 @@ def wrap(text: str, width: int, measure: Callable[[str], int], *, begins: bool =
             rows.append(Row(line, begins and not rows, glued))
             piece, line, glued = piece.lstrip(), "", False
         while measure(piece) > width:
-            fits = max(1, _how_many_fit(piece, width, measure))
+            fits = _whole(piece, _how_many_fit(piece, width, measure))
             rows.append(Row(piece[:fits], begins and not rows, glued))
             piece, glued = piece[fits:], True
             if not piece:
@@ -53,6 +55,19 @@ def wrap(text: str, width: int, measure: Callable[[str], int], *, begins: bool =
     if line or not rows:
         rows.append(Row(line, begins and not rows, glued))
     return rows
+
+
+def _whole(word: str, fits: int) -> int:
+    """No more than so many characters, but at least one, and none parted from its accents."""
+    cut = fits
+    while clings(word, cut):
+        cut -= 1
+    if cut:
+        return cut
+    cut = max(1, fits)
+    while clings(word, cut):
+        cut += 1
+    return cut
 
 
 def _how_many_fit(word: str, width: int, measure: Callable[[str], int]) -> int:

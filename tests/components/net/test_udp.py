@@ -42,6 +42,7 @@ def test_a_datagram_goes_to_its_own_address(net: Net) -> None:
             Pipeline(Feeder([Datagram(b"x", ("127.0.0.1", receiver.port))]), UDPSender("localhost", free_port()))
         )
         await until(lambda: probe.messages)
+        assert [datagram.payload for datagram in probe.messages] == [b"x"]
 
     net(main)
 

@@ -145,9 +145,11 @@ def test_without_a_screen_the_run_ends_with_one_sentence(monkeypatch: pytest.Mon
         monkeypatch.delenv(name, raising=False)
     if not sys.platform.startswith("linux"):
         pytest.skip("only Linux has screens by environment variable")
+    ticker = Ticker()
     with pytest.raises(ComponentError) as caught:
-        run_virtual(Ticker())
+        run_virtual(ticker)
     assert isinstance(caught.value.cause, NoScreen)
+    assert caught.value.made_at == ticker.made_at  # nobody wrote a Display
     assert "no display: neither DISPLAY nor WAYLAND_DISPLAY is set; " in str(caught.value)
     assert str(caught.value).endswith("axonlike explain AX630")
 

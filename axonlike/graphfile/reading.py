@@ -1,38 +1,21 @@
-"""Graph files: components with their settings, and the links between them, as TOML.
-
-    links = ["DEVICE -> EVENTS"]
-
-    [components.DEVICE]
-    type = "SerialLines"
-    port = "auto"
-
-    [components.EVENTS]
-    type = "PublishTo"
-    name = "Events"
-
-`read` looks at everything that can be judged without making a component, `build` makes them and links them. Neither
-stops at the first mistake: each is a `Fault` with its place in the file and what to do. Values are data, never code;
-what a file names (``type = "my_module:Class"``) is imported, so a graph file is to be trusted as a script is.
-"""
+"""Reading a graph file: all that can be judged without making a component, each fault with its place."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from axonlike.chassis.graphline import Graphline
-from axonlike.component import Component
-from axonlike.errors import AxonlikeError, WiringError, did_you_mean, short_path
+from axonlike.errors import did_you_mean
+from axonlike.graphfile.spec import ComponentSpec, Fault, GraphFile, GraphSpec, Link, Made
 from axonlike.registry import Entry, find, imported_from, known, refer
 from axonlike.settings import Kind, Misfit, Setting, Settings, convert, settings_of, show_plain
 from axonlike.settings import Path as KeyPath
 from axonlike.toml_places import Place, Places, places_of
 
-__all__ = ["ComponentSpec", "Fault", "GraphFile", "GraphFileError", "GraphSpec", "Link", "build", "read"]
+__all__ = ["read"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _END = re.compile(r"(?P<name>[\w-]+)(?:\.(?P<box>[\w-]+))?")
@@ -40,109 +23,6 @@ _END = re.compile(r"(?P<name>[\w-]+)(?:\.(?P<box>[\w-]+))?")
 _RESERVED = ("self", "name", "links", "linkages")
 _COMMON = ("on_error",)
 _ON_ERROR = ("stop", "skip", "restart", "error")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong in a file: where (line and column from 1), what, and what to do about it.
-
-    cause: the exception that a component raised as it was made, else None.
-    """
-
-    file: str
-    line: int
-    column: int
-    text: str
-    remedy: str
-    cause: BaseException | None = field(default=None, compare=False)
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.text}" + (f": {self.remedy}" if self.remedy else "")
-
-
-class GraphFileError(WiringError):
-    """A graph file that cannot be run. faults: all that is wrong with it."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(map(str, faults)))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (GraphFileError, (self.faults,))
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """From an outbox to an inbox, as in the file; a box that is not named there is "outbox", "inbox"."""
-
-    source: str
-    outbox: str
-    sink: str
-    inbox: str
-    line: int
-    column: int
-    sink_column: int
-
-    def __str__(self) -> str:
-        return f"{self.source}.{self.outbox} -> {self.sink}.{self.inbox}"
-
-
-@dataclass(frozen=True, slots=True)
-class ComponentSpec:
-    """One component of a file. type: as written there; made: the class, or the function that makes it.
-
-    settings: by name, as the constructor takes them, but for the components among them, which are specs too.
-    """
-
-    name: str
-    type: str
-    made: Callable[..., Any]
-    settings: Mapping[str, Any]
-    line: int
-    column: int
-    signature: Settings
-    on_error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GraphSpec:
-    """Components by name, and links: a whole file, or a graph in it (what a server makes for each client)."""
-
-    components: Mapping[str, ComponentSpec]
-    links: tuple[Link, ...]
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A component, or (is_factory) a function that makes one, in the place of a setting's value."""
-
-    spec: ComponentSpec | GraphSpec
-    is_factory: bool
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class GraphFile:
-    """What stands in a file; `faults`: what is wrong with it, as far as can be seen without making a component."""
-
-    path: Path
-    name: str
-    graph: GraphSpec
-    faults: tuple[Fault, ...]
-
-    @property
-    def components(self) -> Mapping[str, ComponentSpec]:
-        """The components of the file, without those that have a fault."""
-        return self.graph.components
-
-    @property
-    def links(self) -> tuple[Link, ...]:
-        """The links between these."""
-        return self.graph.links
-
-
-# -- reading
 
 
 def read(path: Path | str, overrides: Sequence[str] = ()) -> GraphFile:
@@ -363,7 +243,7 @@ class _Reader:
                 spec = self._graph(table, path)
             else:
                 spec = self._component(name, table, path)
-            return None if spec is None else _Made(spec, kind == "factory", name)
+            return None if spec is None else Made(spec, kind == "factory", name)
 
         return make
 
@@ -451,142 +331,3 @@ class _Reader:
                     "an outbox has one link: put a Splitter between, or publish to a Backplane",
                 )  # fmt: skip
         return first.values()
-
-
-# -- building
-
-
-def build(graph_file: GraphFile) -> Graphline:
-    """Make and link the components of a file. Raises GraphFileError with all faults, those that `read` found too."""
-    builder = _Builder(graph_file.path, list(graph_file.faults))
-    with imported_from(graph_file.path.absolute().parent):
-        graph = builder.graph(graph_file.graph, graph_file.name)
-    if builder.faults:
-        faults = sorted(builder.faults, key=lambda fault: (fault.line, fault.column))
-        raise GraphFileError(tuple(dict.fromkeys(faults)))
-    assert graph is not None
-    return graph
-
-
-class _Builder:
-    def __init__(self, path: Path, faults: list[Fault]) -> None:
-        self.path = path
-        self.faults = faults
-        # What a component is said to be made at: this file (see `_stand_at`).
-        self._code = (lambda: None).__code__.replace(co_filename=str(path.absolute()), co_name="<graph file>")
-
-    def graph(self, spec: GraphSpec, name: str) -> Graphline | None:
-        """None if nothing could be made."""
-        made = {key: self._component(component) for key, component in spec.components.items()}
-        components = {key: component for key, component in made.items() if component is not None}
-        if not components:
-            return None
-        for key, component in components.items():
-            # Names that components give themselves ("PublishTo(Events)") would hide those of the file.
-            if component.name != spec.components[key].settings.get("name"):
-                component.name = key
-        try:
-            graph = Graphline(None, "", name=name, **components)
-        except WiringError as exc:
-            self._fault(spec.line, 1, exc)
-            return None
-        self._stand_at(graph, spec.line)
-        for link in spec.links:
-            if {link.source, link.sink} <= {*components, "self"}:
-                self._link(graph, components, link)
-        return graph
-
-    def _link(self, graph: Graphline, components: Mapping[str, Component], link: Link) -> None:
-        source, sink = components.get(link.source, graph), components.get(link.sink, graph)
-        try:
-            if source is graph and link.outbox not in graph.inbox_names:
-                graph.add_inbox(link.outbox)
-            if sink is graph and link.inbox not in graph.outbox_names:
-                graph.add_outbox(link.inbox)
-            passthrough: Any = "in" if source is graph else "out" if sink is graph else None
-            column = link.column
-            if source is not graph:
-                source.outbox_spec(link.outbox)
-            column = link.sink_column
-            if sink is not graph:
-                sink.inbox_spec(link.inbox)
-            column = link.column
-            graph.link((source, link.outbox), (sink, link.inbox), passthrough=passthrough)
-        except WiringError as exc:
-            self._fault(link.line, column, exc)
-
-    def _component(self, spec: ComponentSpec) -> Component | None:
-        faults_before = len(self.faults)
-        values = {key: self._value(value) for key, value in spec.settings.items()}
-        if len(self.faults) > faults_before:
-            return None
-        try:
-            component = spec.signature.call(spec.made, values)
-            if not isinstance(component, Component):
-                raise WiringError(f"{spec.type} made {component!r}, which is no component")
-            if spec.on_error:
-                component.on_error = spec.on_error  # type: ignore[assignment, misc]  # read() has looked at it
-        except Exception as exc:
-            self._fault(spec.line, spec.column, exc)
-            return None
-        self._stand_at(component, spec.line)
-        return component
-
-    def _value(self, value: Any) -> Any:
-        """A setting's value with the components in it made; of those for later, one is made on trial."""
-        if isinstance(value, _Made):
-            if not value.is_factory:
-                return self._one(value)
-            # What is wrong with it is to be known now, and not when the first client comes.
-            self._one(value)
-            return _Factory(_Builder(self.path, []), value)
-        if isinstance(value, list | tuple | set | frozenset):
-            return type(value)(map(self._value, value))
-        if isinstance(value, dict):
-            return {key: self._value(member) for key, member in value.items()}
-        return value
-
-    def _one(self, made: _Made) -> Component | None:
-        if isinstance(made.spec, GraphSpec):
-            return self.graph(made.spec, made.name)
-        return self._component(made.spec)
-
-    def make(self, made: _Made) -> Component:
-        """One of those that a factory makes."""
-        component = self._one(made)
-        if self.faults or component is None:
-            faults, self.faults = self.faults, []
-            raise faults[0].cause or GraphFileError(faults)
-        return component
-
-    def _stand_at(self, component: Component, line: int) -> None:
-        """Errors are to name the line of the file, and not that of the call in this module."""
-        component._made_code, component._made_line = self._code, line
-
-    def _fault(self, line: int, column: int, exc: Exception) -> None:
-        text, remedy = _told(exc)
-        self.faults.append(Fault(str(self.path), line, column, text, remedy, exc))
-
-
-class _Factory:
-    """What is handed to a server: makes the same component (or graph) again and again."""
-
-    def __init__(self, builder: _Builder, made: _Made) -> None:
-        self._builder, self._made = builder, made
-        place = f"{short_path(str(builder.path))}:{made.spec.line}"
-        self.__qualname__ = f"{made.spec.type} at {place}" if isinstance(made.spec, ComponentSpec) else place
-
-    def __call__(self) -> Component:
-        return self._builder.make(self._made)
-
-
-def _told(exc: Exception) -> tuple[str, str]:
-    """What an exception of a constructor or a link says, and what to do."""
-    text = " ".join(str(exc).split())
-    there_are = re.search(r" \((there are: [^()]*)\)$", text)
-    if there_are is not None:
-        return text[: there_are.start()], there_are[1]
-    if isinstance(exc, AxonlikeError):
-        what, _, remedy = text.rpartition("; ")
-        return (what, remedy) if what else (text, f"axonlike explain {exc.code}")
-    return f"{type(exc).__name__}: {text}", "mend the setting, or the component's __init__"

@@ -1,0 +1,389 @@
+"""Recording: every format gives back what was sent, a kill and a full disk cost nothing that was whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import mcap.reader
+import numpy as np
+import numpy.typing as npt
+import pytest
+import scipy.io.wavfile
+import sigmf
+
+from axonlike import Component, Pipeline, Scheduler
+from axonlike.components.file.recorder import Recorded, Recorder
+from axonlike.components.file.recording.formats import open_recording
+from axonlike.components.file.recording.writer import Mark
+from axonlike.components.util import Collect, DataSource
+from axonlike.errors import ComponentError, UsageError
+from axonlike.streams import EVENT, Chunk, StreamInfo
+from axonlike.streamtype import StreamMismatch
+from axonlike.testing import check_component
+
+BEGAN_NS = 1_700_000_000_000_000_000
+FORMATS = ["wav", "sigmf", "csv", "h5", "mcap"]
+STREAMS: dict[str, dict[str, Any]] = {
+    "float32, 3 channels": {"kind": "analog", "dtype": "float32", "shape": (3,)},
+    "int16, 1 channel": {"kind": "analog", "dtype": "int16", "shape": (1,)},
+    "radio": {"kind": "iq", "dtype": ">i2", "shape": (2,)},
+}
+
+
+def info_of(**changes: Any) -> StreamInfo:
+    return StreamInfo(
+        **{"kind": "analog", "dtype": "int16", "shape": (2,), "sample_rate_hz": 1000, "name": "eeg", **changes}
+    )
+
+
+def some(info: StreamInfo, *pieces: tuple[int, int], seed: int = 1) -> list[Chunk]:
+    """A chunk for each (index, rows)."""
+    random = np.random.default_rng(seed)
+    return [
+        Chunk(
+            (random.standard_normal((rows, *info.shape)) * 1000).astype(info.dtype),
+            info,
+            index,
+            BEGAN_NS + index * 10**6,
+        )
+        for index, rows in pieces
+    ]
+
+
+def record(path: Path, messages: Sequence[Any], **options: Any) -> Recorded:
+    results = Collect()
+    Scheduler().run(Pipeline(DataSource(messages), Recorder(path, **options), results))
+    (result,) = results.messages
+    assert isinstance(result, Recorded)
+    return result
+
+
+def rows_in(chunks: Sequence[Chunk]) -> npt.NDArray[Any]:
+    return np.concatenate([chunk.data for chunk in chunks])
+
+
+def indices_in(chunks: Sequence[Chunk]) -> list[int]:
+    return [index for chunk in chunks for index in range(chunk.index, chunk.end)]
+
+
+def read(path: Path, rows: int = 7) -> list[Chunk]:
+    reader = open_recording(path)
+    try:
+        return [chunk for _, chunk in reader.chunks(rows)]
+    finally:
+        reader.close()
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+def test_what_was_recorded_is_read_back_with_indices_times_gaps_and_retunes(
+    tmp_path: Path, format_: str, stream: dict[str, Any]
+) -> None:
+    info = info_of(**stream, facts={"center_frequency_hz": 1e9}, units="uV")
+    other = info.replace(facts={"center_frequency_hz": 2e9})
+    chunks = some(info, (5, 20), (25, 0), (25, 31), (156, 10)) + some(other, (166, 9), (175, 1))
+    path = tmp_path / f"run.{format_}"
+    result = record(path, chunks)
+    assert result.verdict == "INCOMPLETE"
+    assert result.streams == {"eeg": {"rows": 71, "missing": 100, "gaps": 1, "restarts": 0, "segments": 3}}
+    back = read(path)
+    assert np.array_equal(rows_in(back), rows_in(chunks))
+    assert indices_in(back) == indices_in(chunks)
+    assert [chunk.time_ns for chunk in back] == [BEGAN_NS + chunk.index * 10**6 for chunk in back]
+    assert [chunk.info for chunk in back if chunk.index >= 166] == [other, other]
+    assert all(chunk.info == info for chunk in back if chunk.index < 166)
+
+
+def test_other_programs_read_a_wav_file_with_silence_in_the_gap(tmp_path: Path) -> None:
+    info = info_of()
+    chunks = some(info, (0, 10), (15, 10))
+    path = tmp_path / "run.wav"
+    record(path, chunks)
+    rate_hz, rows = scipy.io.wavfile.read(path)
+    assert rate_hz == 1000
+    assert np.array_equal(rows, np.concatenate([chunks[0].data, np.zeros((5, 2), "int16"), chunks[1].data]))
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getnframes()) == (2, 25)
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [("uint8", 1), ("int32", 4), ("float32", 2), ("float64", 6)])
+def test_other_programs_read_every_coding_of_wav(tmp_path: Path, dtype: str, channels: int) -> None:
+    chunks = some(info_of(dtype=dtype, shape=(channels,)), (0, 11))
+    path = tmp_path / "run.wav"
+    record(path, chunks)
+    _, rows = scipy.io.wavfile.read(path)
+    assert np.array_equal(rows.reshape(-1, channels), chunks[0].data)
+
+
+def test_a_wav_file_past_what_its_header_can_say_becomes_rf64(tmp_path: Path) -> None:
+    from axonlike.components.file.recording.wav import WavReader, WavWriter
+    from axonlike.components.file.recording.writer import Segment
+
+    info = info_of()
+    (chunk,) = some(info, (0, 100))
+    writer = WavWriter(tmp_path / "big.wav", largest_riff_bytes=300)
+    writer.segment(Segment("eeg", info, 0, 0, None))
+    writer.write("eeg", chunk)
+    writer.close()
+    assert (tmp_path / "big.wav").read_bytes()[:4] == b"RF64"
+    reader = WavReader(tmp_path / "big.wav")
+    assert np.array_equal(reader.read(0, 0, 100), chunk.data)
+    assert np.array_equal(scipy.io.wavfile.read(tmp_path / "big.wav")[1], chunk.data)
+
+
+def test_the_official_library_accepts_a_sigmf_recording(tmp_path: Path) -> None:
+    info = info_of(kind="iq", dtype=">i2", facts={"center_frequency_hz": 2.45e9})
+    chunks = some(info, (100, 50), (200, 50))
+    record(tmp_path / "run.sigmf", chunks)
+    recording = sigmf.sigmffile.fromfile(str(tmp_path / "run.sigmf-meta"))
+    recording.validate()
+    assert [capture["core:global_index"] for capture in recording.get_captures()] == [100, 200]
+    samples = recording.read_samples()
+    assert np.allclose(np.stack([samples.real, samples.imag], 1), rows_in(chunks) / 32768)
+
+
+def test_a_sigmf_recording_of_somebody_else_is_read(tmp_path: Path) -> None:
+    samples = np.arange(20, dtype="<f4").view("<c8")
+    (tmp_path / "theirs.sigmf-data").write_bytes(samples.tobytes())
+    meta = {
+        "global": {"core:datatype": "cf32_le", "core:version": "1.0.0", "core:sample_rate": 48000},
+        "captures": [{"core:sample_start": 0, "core:frequency": 433.92e6, "core:datetime": "2020-01-02T03:04:05.5Z"}],
+        "annotations": [{"core:sample_start": 4, "core:sample_count": 2, "core:label": "burst"}],
+    }
+    (tmp_path / "theirs.sigmf-meta").write_text(json.dumps(meta))
+    (chunk,) = read(tmp_path / "theirs.sigmf", rows=100)
+    assert np.array_equal(chunk.data, samples)
+    assert chunk.info.kind == "iq"
+    assert chunk.info.facts["center_frequency_hz"] == 433.92e6
+    assert chunk.time_ns == 1577934245_500_000_000
+
+
+def test_h5py_and_mcap_open_what_was_recorded(tmp_path: Path) -> None:
+    chunks = some(info_of(), (3, 40))
+    record(tmp_path / "run.h5", chunks)
+    with h5py.File(tmp_path / "run.h5") as file:
+        assert np.array_equal(file["streams/eeg/data"][:], chunks[0].data)
+        assert file["streams/eeg/segments"][0]["index"] == 3
+    record(tmp_path / "run.mcap", chunks)
+    with (tmp_path / "run.mcap").open("rb") as file:
+        ((_, channel, message),) = mcap.reader.make_reader(file).iter_messages()
+    assert channel.topic == "eeg"
+    assert message.data[16:] == chunks[0].data.tobytes()
+
+
+@pytest.mark.parametrize("format_", ["h5", "mcap"])
+def test_several_streams_in_one_file(tmp_path: Path, format_: str) -> None:
+    a = some(info_of(name="a"), (0, 10), (10, 10))
+    b = some(info_of(name="b", dtype="float64", shape=(1,), sample_rate_hz=10), (7, 3), (10, 3), seed=2)
+    path = tmp_path / f"run.{format_}"
+    assert record(path, [a[0], b[0], a[1], b[1]]).verdict == "COMPLETE"
+    back = read(path, rows=100)
+    for chunks in (a, b):
+        mine = [chunk for chunk in back if chunk.info == chunks[0].info]
+        assert np.array_equal(rows_in(mine), rows_in(chunks))
+        assert indices_in(mine) == indices_in(chunks)
+
+
+def test_a_format_for_one_stream_refuses_a_second(tmp_path: Path) -> None:
+    chunks = some(info_of(name="a"), (0, 10)) + some(info_of(name="b"), (0, 10))
+    with pytest.raises(ComponentError) as caught:
+        record(tmp_path / "run.wav", chunks)
+    assert isinstance(caught.value.cause, StreamMismatch)
+    assert ".wav holds one stream, and both a and b come" in str(caught.value.cause)
+
+
+@pytest.mark.parametrize(
+    ("format_", "changes"),
+    [
+        ("wav", {"kind": "spectrum", "shape": (8,)}),
+        ("wav", {"dtype": "float16"}),
+        ("sigmf", {"dtype": "int64"}),
+        ("csv", {"kind": "video", "dtype": "uint8", "shape": (4, 4, 3)}),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused_with_the_reason(
+    tmp_path: Path, format_: str, changes: dict[str, Any]
+) -> None:
+    info = info_of(**changes)
+    with pytest.raises(ComponentError) as caught:
+        record(tmp_path / f"run.{format_}", [Chunk(info.empty(2), info)])
+    assert f"eeg cannot be recorded to run.{format_}" in str(caught.value.cause)
+
+
+def test_a_stream_that_changes_its_rate_goes_on_in_a_second_file(tmp_path: Path) -> None:
+    chunks = some(info_of(), (0, 10)) + some(info_of(sample_rate_hz=2000), (10, 10))
+    result = record(tmp_path / "run.wav", chunks)
+    assert [Path(name).name for name in result.files] == ["run.wav", "run-2.wav"]
+    assert scipy.io.wavfile.read(tmp_path / "run-2.wav")[0] == 2000
+    assert result.verdict == "COMPLETE"
+
+
+def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "run.wav"
+    path.write_bytes(b"precious")
+    with pytest.raises(ComponentError, match="is there already"):
+        record(path, some(info_of(), (0, 10)))
+    assert path.read_bytes() == b"precious"
+    assert record(path, some(info_of(), (0, 10)), overwrite=True).verdict == "COMPLETE"
+
+
+def test_an_unknown_ending_is_told_at_once() -> None:
+    with pytest.raises(UsageError, match=r"no format for the ending '\.wave'; did you mean '\.wav'"):
+        Recorder("run.wave")
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_marks_are_kept_beside_the_samples(tmp_path: Path, format_: str) -> None:
+    class Both(Component):
+        Outboxes = {"events": "marks"}
+
+        def main(self) -> Any:
+            self.send(some(info_of(), (0, 100))[0])
+            yield self.sleep(0.05)
+            self.send("lights on", "events")
+            events = StreamInfo(kind="events", dtype=EVENT, name="trigger", facts={"of": "eeg"})
+            self.send(Chunk(np.array([(42, 1, 0.5)], EVENT), events), "events")
+
+    both, recorder = Both(), Recorder(tmp_path / f"run.{format_}")
+    recorder.link((both, "outbox"), (recorder, "inbox"))
+    recorder.link((both, "events"), (recorder, "events"))
+    Scheduler().run(both, recorder)
+    assert recorder.result is not None
+    assert recorder.result.marks == 2
+    reader = open_recording(tmp_path / f"run.{format_}")
+    reader.close()
+    marks = reader.marks
+    assert marks[0].label == "lights on"
+    assert marks[1] == Mark("trigger", 42, None, "eeg", {"channel": 1, "value": 0.5})
+
+
+def test_the_last_line_of_the_journal_is_the_verdict(tmp_path: Path) -> None:
+    result = record(tmp_path / "run.csv", some(info_of(), (0, 10)))
+    last = json.loads((tmp_path / "run.csv.journal.jsonl").read_text().splitlines()[-1])
+    assert last["verdict"] == "COMPLETE"
+    assert last["streams"]["eeg"]["rows"] == 10
+    assert str(result).startswith(f"{tmp_path}/run.csv: COMPLETE, ")
+
+
+# -- a kill, a full disk
+
+_CHILD = textwrap.dedent(
+    """
+    import resource, signal, sys, time
+    import numpy as np
+    from axonlike import Component, Scheduler
+    from axonlike.components.file.recorder import Recorder
+    from axonlike.streams import Chunk, StreamInfo
+
+    path, limit_bytes = sys.argv[1], int(sys.argv[2])
+    info = StreamInfo(kind="analog", dtype="int16", shape=(2,), sample_rate_hz=1000, name="eeg")
+
+    class Source(Component):
+        def main(self):
+            for n in range(400):
+                self.send(Chunk(np.full((1000, 2), n, "int16"), info, 1000 * n))
+                yield
+            while not limit_bytes:
+                yield self.sleep(0.01)
+                if not recorder.data_ready():
+                    print("written", flush=True)
+                    signal.pause()
+
+    class Beside(Component):
+        def main(self):
+            for _ in range(20):
+                yield self.sleep(0.02)
+            print("beside went on", flush=True)
+
+    if limit_bytes:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+    source, recorder = Source(), Recorder(path)
+    recorder.link((source, "outbox"), (recorder, "inbox"))
+    Scheduler().run(source, recorder, Beside())
+    print(recorder.result.verdict, recorder.result.reason, flush=True)
+    """
+)
+
+
+def _child(path: Path, limit_bytes: int = 0) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", _CHILD, str(path), str(limit_bytes)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_kill_in_mid_recording_loses_no_whole_chunk(tmp_path: Path, format_: str) -> None:
+    path = tmp_path / f"run.{format_}"
+    with _child(path) as child:
+        assert child.stdout is not None
+        assert "written\n" in iter(child.stdout.readline, "")
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+    reader = open_recording(path)
+    assert reader.verdict is None  # broken off
+    chunks = [chunk for _, chunk in reader.chunks(1000)]
+    reader.close()
+    # The recorder had taken all 400 out of its box; the last one may not have been written.
+    rows = rows_in(chunks)
+    assert len(rows) in (399_000, 400_000)
+    assert np.array_equal(rows, np.repeat(np.arange(400), 1000)[: len(rows), None].repeat(2, 1))
+    if format_ == "sigmf":
+        sigmf.sigmffile.fromfile(str(tmp_path / "run.sigmf-meta")).validate()
+
+
+@pytest.mark.parametrize("format_", ["wav", "sigmf", "csv", "mcap"])
+def test_a_file_that_may_not_grow_ends_the_recorder_alone_with_a_readable_file(tmp_path: Path, format_: str) -> None:
+    path = tmp_path / f"run.{format_}"
+    with _child(path, limit_bytes=500_000) as child:
+        out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert "beside went on" in out
+    assert "INCOMPLETE cannot write" in out
+    assert "ulimit -f" in out
+    rows = rows_in(read(path, rows=1000))
+    assert len(rows) >= 1000
+    assert len(rows) % 1000 == 0
+    assert np.array_equal(rows, np.repeat(np.arange(400), 1000)[: len(rows), None].repeat(2, 1))
+    reader = open_recording(path)
+    reader.close()
+    assert reader.verdict is not None
+    assert reader.verdict["verdict"] == "INCOMPLETE"
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_full_disk_ends_the_recorder_alone_with_a_readable_file(tmp_path: Path, format_: str) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]).returncode:
+        pytest.skip("needs root, to mount a small disk")
+    try:
+        free_bytes = 300_000 if format_ != "h5" else (1 << 20) + 800_000  # HDF5 keeps some to finish the file with
+        (disk / "ballast").write_bytes(bytes((4 << 20) - free_bytes))
+        path = disk / f"run.{format_}"
+        with _child(path, limit_bytes=1 << 30) as child:
+            out, err = child.communicate(timeout=60)
+        assert child.returncode == 0, err
+        assert "beside went on" in out
+        assert "INCOMPLETE" in out
+        assert "free some space" in out
+        rows = rows_in(read(path, rows=1000))
+        assert len(rows) % 1000 == 0
+        assert np.array_equal(rows, np.repeat(np.arange(400), 1000)[: len(rows), None].repeat(2, 1))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_it_is_a_component_like_others(tmp_path: Path) -> None:
+    chunks = some(info_of(), (0, 10), (10, 10))
+    check_component(lambda: Recorder(tmp_path / "run.wav", overwrite=True), messages=chunks)
