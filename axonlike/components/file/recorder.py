@@ -68,8 +68,8 @@ class _Track:
 class Recorder(ThreadedComponent):
     """Records what comes into its inbox: ``Recorder("run.h5", source)``. A sink, in a thread of its own.
 
-    The ending of `path` says the format: .sigmf, .wav and .csv hold one stream; .h5 and .mcap any number, told apart by
-    `StreamInfo.name`. The inbox `events` takes marks: text, `Mark`s, or chunks of events. Beside the file stands a
+    The ending of `path` says the format: .sigmf, .vrt, .wav and .csv hold one stream; .h5 and .mcap any number, told
+    apart by `StreamInfo.name`. The inbox `events` takes marks: text, `Mark`s, or chunks of events. Beside the file stands a
     journal (``run.h5.journal.jsonl``) with every description, gap and mark, whose last line is the verdict; the outbox
     gets the same, a `Recorded`, at the end.
 

@@ -84,8 +84,10 @@ def read(path: Path, rows: int = 7) -> list[Chunk]:
         reader.close()
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize(
+    ("format_", "stream"),
+    [(format_, stream) for format_ in FORMATS for stream in STREAMS.values()] + [("vrt", STREAMS["radio"])],
+)
 def test_what_was_recorded_is_read_back_with_indices_times_gaps_and_retunes(
     tmp_path: Path, format_: str, stream: dict[str, Any]
 ) -> None:
@@ -387,3 +389,42 @@ def test_a_full_disk_ends_the_recorder_alone_with_a_readable_file(tmp_path: Path
 def test_it_is_a_component_like_others(tmp_path: Path) -> None:
     chunks = some(info_of(), (0, 10), (10, 10))
     check_component(lambda: Recorder(tmp_path / "run.wav", overwrite=True), messages=chunks)
+
+
+def radio(index: int, rows: int, **facts: Any) -> Chunk:
+    info = StreamInfo(
+        kind="iq", dtype=">i2", shape=(2,), sample_rate_hz=125e6 / 8, units="FS", channel_names=("I", "Q"), name="run",
+        scale=1 / 8192, clock="device",
+        facts={
+            "source": "WSA4000", "center_frequency_hz": 2.45e9, "frequency_shift_hz": 0.0, "reference_level_dbm": -5.0,
+            "spectral_inversion": False, "i_only": False, "usable_bandwidth_hz": 125e6 / 16, **facts,
+        },
+    )  # fmt: skip
+    (chunk,) = some(info, (index, rows), seed=index)
+    return Chunk(chunk.data, info, index, BEGAN_NS + index * 64)
+
+
+def test_a_radio_in_vrt_is_read_back_from_its_packets_alone(tmp_path: Path) -> None:
+    chunks = [
+        radio(0, 40_000), radio(40_000, 1024), radio(42_048, 1024), radio(43_072, 512, center_frequency_hz=1e9),
+        radio(43_584, 512, center_frequency_hz=1e9, spectral_inversion=True, reference_level_dbm=-12.5),
+    ]  # fmt: skip
+    result = record(tmp_path / "run.vrt", chunks)
+    assert result.streams["run"]["missing"] == 1024
+    with_journal = read(tmp_path / "run.vrt", rows=10_000)
+    (tmp_path / "run.vrt.journal.jsonl").unlink()
+    for back in (with_journal, read(tmp_path / "run.vrt", rows=10_000)):
+        assert np.array_equal(rows_in(back), rows_in(chunks))
+        assert indices_in(back) == indices_in(chunks)
+        assert [chunk.info for chunk in back if chunk.index >= 43_072] == [chunk.info for chunk in chunks[3:]]
+        assert all(chunk.time_ns == BEGAN_NS + chunk.index * 64 for chunk in back)
+
+
+def test_a_file_of_packets_that_was_broken_off_is_read_up_to_there(tmp_path: Path) -> None:
+    path = tmp_path / "run.vrt"
+    record(path, [radio(0, 1000), radio(1000, 1000)])
+    os.truncate(path, path.stat().st_size - 100)
+    assert len(rows_in(read(path))) == 1000
+    path.write_bytes(b"this is no packet at all")
+    with pytest.raises(UsageError, match="at byte 0 stands no VRT packet"):
+        open_recording(path)

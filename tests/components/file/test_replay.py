@@ -25,7 +25,8 @@ BEGAN_NS = 1_700_000_000_000_000_000
 
 def chunk(index: int, rows: int, info: StreamInfo = INFO) -> Chunk:
     values = np.arange(index, index + rows).astype(info.dtype)
-    return Chunk(np.stack([values] * info.channels, 1), info, index, BEGAN_NS + round(index / info.sample_rate_hz * 1e9))
+    time_ns = BEGAN_NS + round(index / info.sample_rate_hz * 1e9)
+    return Chunk(np.stack([values] * info.channels, 1), info, index, time_ns)
 
 
 def recorded(path: Path, *messages: Any) -> Path:

@@ -8,6 +8,7 @@ from axonlike.components.file.recording.hdf5 import HDF5Reader, HDF5Writer
 from axonlike.components.file.recording.mcap import MCAPReader, MCAPWriter
 from axonlike.components.file.recording.sigmf import SigMFReader, SigMFWriter
 from axonlike.components.file.recording.text import CSVReader, CSVWriter
+from axonlike.components.file.recording.vrt import VRTReader, VRTWriter
 from axonlike.components.file.recording.wav import WavReader, WavWriter
 from axonlike.components.file.recording.writer import Reader, Writer
 from axonlike.components.file.trouble import file_trouble
@@ -23,6 +24,7 @@ _FORMATS: dict[str, tuple[type[Writer], type[Reader]]] = {
     ".sigmf": (SigMFWriter, SigMFReader),
     ".sigmf-data": (SigMFWriter, SigMFReader),
     ".sigmf-meta": (SigMFWriter, SigMFReader),
+    ".vrt": (VRTWriter, VRTReader),
     ".wav": (WavWriter, WavReader),
 }
 
