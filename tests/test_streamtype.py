@@ -15,7 +15,7 @@ from axonlike.errors import ComponentError, UsageError
 from axonlike.linkage import Box
 from axonlike.streams.chunk import Chunk, StreamInfo
 from axonlike.streamtype import StreamMismatch, StreamType
-from axonlike.testing import Feeder, Probe, run_virtual
+from axonlike.testing import PAUSE, Feeder, Probe, run_virtual
 
 WANTED = StreamType(kind="analog", dtype=("float32", "float64"), channels=4, sample_rate_hz=1000.0, units="uV")
 
@@ -133,5 +133,6 @@ def test_a_stream_that_changes_into_a_wrong_one_fails_then() -> None:
     good, wrong = stream(), stream(units="V")
     probe = Probe()
     with pytest.raises(ComponentError, match="units V, wanted uV"):
-        run_virtual(Pipeline(Feeder([Chunk(i.empty(3), i) for i in (good, good, wrong)]), Filter(), probe))
+        first, second, third = (Chunk(info.empty(3), info) for info in (good, good, wrong))
+        run_virtual(Pipeline(Feeder([first, second, PAUSE(1), third]), Filter(), probe))
     assert len(probe.messages) == 2

@@ -167,6 +167,49 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The X server ended, or the ssh session that led to it, while a window was open. The program has been ended in "
         "order: files are closed, and what had been taken was dealt with. Start it again where there is a screen.",
     ),
+    "AX640": Explanation(
+        "a WSA4000 failed",
+        "The radio, or the network between. The other codes from AX641 to AX648 say more.",
+    ),
+    "AX641": Explanation(
+        "a WSA4000 cannot be reached",
+        "Nothing answers at one of its two TCP ports (37001 for commands, 37000 for data). Is it switched on, is the "
+        "address right, and does no firewall stand between? `discover()` lists the radios that answer on this network.",
+    ),
+    "AX642": Explanation(
+        "the connection to a WSA4000 broke",
+        "The radio closed or reset it, or the network did. The component connects again by itself; with the other two "
+        "faces, connect anew.",
+    ),
+    "AX643": Explanation(
+        "a WSA4000 did not answer",
+        "A query got no reply, or only part of one, within reply_timeout_s. Replies have no ends, so what comes later "
+        "cannot be told from the next reply, and the connection is given up.",
+    ),
+    "AX644": Explanation(
+        "a WSA4000 answered something else",
+        "The reply is not what the query asks for. Is there another kind of device at this address? If the network "
+        "delivers a reply in pieces, with long pauses, a larger reply_gap_s helps.",
+    ),
+    "AX645": Explanation(
+        "a WSA4000 refused a command",
+        "The radio put an error into its queue; code and text are in the message. Most often a value is out of its "
+        "range, or something is set while it streams.",
+    ),
+    "AX646": Explanation(
+        "a WSA4000 is in use",
+        "Another client holds the lock on acquisition, and only one can. It gets free when that client disconnects.",
+    ),
+    "AX647": Explanation(
+        "the data stream of a WSA4000 cannot be followed",
+        "Where a packet should begin stands something else. TCP loses nothing, so the radio itself sent this, or the "
+        "port belongs to something else. Connecting anew helps.",
+    ),
+    "AX648": Explanation(
+        "a WSA4000 sends no samples",
+        "The connection stands, and nothing came for read_timeout_s. It may wait for a trigger, or for an external "
+        "reference clock that is not there; or a firewall holds back the data port.",
+    ),
 }
 
 

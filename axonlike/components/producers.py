@@ -9,10 +9,13 @@ from __future__ import annotations
 from axonlike.component import Component
 from axonlike.components.util.splitter import Splitter
 from axonlike.errors import WiringError
-from axonlike.linkage import Box
+from axonlike.linkage import Box, Kind
 from axonlike.part import how_to_make_one
+from axonlike.streamtype import StreamMismatch
 
 __all__ = ["take_from"]
+
+_NO_DATA = ("control", "demand", "settings")
 
 
 def take_from(consumer: Component, *producers: Component) -> None:
@@ -32,6 +35,12 @@ def take_from(consumer: Component, *producers: Component) -> None:
             consumer.link((producer, outbox), (consumer, inbox))
             consumer.runs_with(producer)
             continue
+        if taken.kind is Kind.PASS_OUT:
+            chassis = f"{taken.sink.path}.{taken.sink_box}"
+            raise WiringError(
+                f"{type(consumer).__name__}({producer.path}): its outbox {outbox} is that of a chassis, {chassis}, "
+                "already; link that one, or put a Splitter into the chassis"
+            )
         splitter = taken.sink
         if not isinstance(splitter, Splitter):
             splitter = Splitter()
@@ -39,6 +48,13 @@ def take_from(consumer: Component, *producers: Component) -> None:
             producer.unlink(taken)
             producer.link((producer, outbox), (splitter, "inbox"))
             splitter.add_sink(taken.sink, taken.sink_box)
+            signal = producer.wires().from_out.get("signal")
+            if signal is not None and signal.sink is taken.sink:
+                # In a Pipeline the end of the producer is told to that consumer. It must not overtake what is in the
+                # splitter, so it goes through it, too.
+                producer.unlink(signal)
+                producer.link((producer, "signal"), (splitter, "control"))
+                splitter.link((splitter, "signal"), (signal.sink, signal.sink_box))
             splitter.runs_with(producer)
             splitter.runs_with(taken.sink)
         splitter.add_sink(consumer, inbox)
@@ -46,9 +62,9 @@ def take_from(consumer: Component, *producers: Component) -> None:
 
 
 def _fitting(producer: Component, consumer: Component) -> tuple[str, str]:
-    """The pair of boxes whose declared types fit. What declares nothing (control, signal, status) is left out."""
+    """The pair of boxes whose declared types fit. What declares nothing (signal, status) or is no data is left out."""
     outboxes = {name: producer.outbox_spec(name) for name in producer.outbox_names if name != "signal"}
-    inboxes = {name: consumer.inbox_spec(name) for name in consumer.inbox_names if name not in ("control", "demand")}
+    inboxes = {name: consumer.inbox_spec(name) for name in consumer.inbox_names if name not in _NO_DATA}
     fitting = [
         (outbox, inbox)
         for outbox, sends in outboxes.items()
@@ -61,18 +77,28 @@ def _fitting(producer: Component, consumer: Component) -> tuple[str, str]:
         return fitting[0]
     who = f"{type(consumer).__name__}({producer.path})"
     if not fitting:
-        raise WiringError(
+        whys = "".join(
+            f"; {outbox} -> {inbox}: it sends {why}"
+            for outbox, sends in outboxes.items()
+            for inbox, takes in inboxes.items()
+            if (why := _why_not(sends, takes)) is not None
+        )
+        error = StreamMismatch if whys else WiringError
+        raise error(
             f"{who}: no outbox of {producer.path} ({_listed(outboxes)}) fits an inbox of {consumer.name} "
-            f"({_listed(inboxes)})"
+            f"({_listed(inboxes)}){whys}"
         )
     pairs = ", ".join(f"{outbox} -> {inbox}" for outbox, inbox in fitting)
     raise WiringError(f"{who}: several boxes fit ({pairs}); make it without an argument and link the ones you mean")
 
 
 def _fits(sends: Box, takes: Box) -> bool:
-    if not takes.accepts(sends):
-        return False
-    return takes.stream is None or sends.stream is None or takes.stream.mismatch(sends.stream) is None
+    return takes.accepts(sends) and _why_not(sends, takes) is None
+
+
+def _why_not(sends: Box, takes: Box) -> str | None:
+    """Why the stream of one cannot be that of the other, with both sides' values."""
+    return None if takes.stream is None or sends.stream is None else takes.stream.mismatch(sends.stream)
 
 
 def _listed(boxes: dict[str, Box]) -> str:

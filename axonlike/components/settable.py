@@ -65,8 +65,8 @@ class Settable(Component):
                 setattr(self, name, value)
                 done.append(name)
         except (AxonlikeError, ValueError, TypeError) as exc:
-            for name in reversed(done):
-                setattr(self, name, before[name])
+            for changed in reversed(done):
+                setattr(self, changed, before[changed])
             if isinstance(exc, UsageError):
                 raise
             raise UsageError(f"{who}: {name} cannot be {show_value(value)}: {exc}") from exc

@@ -23,13 +23,35 @@ from axonlike.streams.framing import (
 
 if TYPE_CHECKING:
     from axonlike.streams.chunk import EVENT, Axis, Chunk, Continuity, StreamInfo, join
+    from axonlike.streams.codec import (
+        BadChunk,
+        ChunkDecoder,
+        ChunkEncoder,
+        ChunkStreamDecoder,
+        ChunkTooLong,
+        CodecError,
+    )
+    from axonlike.streams.ringbuffer import RingBuffer
 
-__getattr__ = loaded_late(__name__, {"chunk": "EVENT Axis Chunk Continuity StreamInfo join"})
+__getattr__ = loaded_late(
+    __name__,
+    {
+        "chunk": "EVENT Axis Chunk Continuity StreamInfo join",
+        "codec": "BadChunk ChunkDecoder ChunkEncoder ChunkStreamDecoder ChunkTooLong CodecError",
+        "ringbuffer": "RingBuffer",
+    },
+)
 
 __all__ = [
     "EVENT",
     "Axis",
+    "BadChunk",
     "Chunk",
+    "ChunkDecoder",
+    "ChunkEncoder",
+    "ChunkStreamDecoder",
+    "ChunkTooLong",
+    "CodecError",
     "Continuity",
     "Decoder",
     "FrameTooLong",
@@ -39,6 +61,7 @@ __all__ = [
     "LineDecoder",
     "LineTooLong",
     "RawDecoder",
+    "RingBuffer",
     "StreamInfo",
     "TextCodingError",
     "encode_length",

@@ -1,7 +1,7 @@
 """What all processing of signals has in common: chunks in, chunks out, gaps, changes of the stream, settings.
 
-A block can be used without any scheduler: ``SosFilter(sos).feed(chunk)`` returns what would be sent. As a component it
-does the same with what comes into its inbox.
+A block can be used without any scheduler: ``SosFilter(sos=sos).feed(chunk)`` returns what would be sent. As a component
+it does the same with what comes into its inbox.
 """
 
 from __future__ import annotations
@@ -83,9 +83,10 @@ class Block(Settable):
 
     def main(self) -> Generator[Any, Any, None]:
         inbox, settings = self.inbox("inbox"), self.inbox("settings")
+        something = self.wait("inbox", "settings")
         try:
             while True:
-                yield self.wait("inbox", "settings")
+                yield something
                 if settings:
                     self.take_settings()
                 for chunk in inbox:
