@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import fanout, idle, imports, messages, observing
+from benchmarks import displays, fanout, filters, idle, imports, messages, observing, signals, spectrum, wsa4000
 from benchmarks.harness import Options, Table, machine, render, to_json
 
 __all__ = ["main"]
@@ -19,6 +19,11 @@ SECTIONS: dict[str, Callable[[Options], list[Table]]] = {
     "idle": idle.run,
     "fanout": fanout.run,
     "observing": observing.run,
+    "spectrum": spectrum.run,
+    "signals": signals.run,
+    "filters": filters.run,
+    "wsa4000": wsa4000.run,
+    "displays": displays.run,
 }
 FULL = Options()
 QUICK = Options(quick=True, rounds=3, run_s=0.02, scale=0.1)

@@ -12,7 +12,7 @@ import hypothesis  # noqa: F401  (before trio and gc.freeze(): it looks at who r
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks import chains_asyncio, chains_raw, fanout, idle, imports, messages, observing, observing_child
+from benchmarks import chains_asyncio, chains_raw, fanout, idle, imports, messages, observing, observing_child, signals
 from benchmarks.children import ChildError, call, child, python
 from benchmarks.fanout import Contestant, Load
 from benchmarks.harness import (
@@ -214,6 +214,19 @@ def test_each_graph_is_counted_watched_and_not_watched(graph: str) -> None:
     assert len(alone) == len(seen) == 1
     assert all(rate > 0 for window in (*alone, *seen) for rate in window)
     assert "AXONLIKE_RUNTIME_DIR" not in os.environ
+
+
+# -- signals
+
+
+@pytest.mark.parametrize("options", [{}, {"burst": 7}, {"made": True}, {"made": True, "through_block": True}])
+def test_every_chunk_is_handed_over(options: dict[str, Any]) -> None:
+    assert signals.handed_over(50, **options).count >= 50
+
+
+@pytest.mark.parametrize(("name", "way"), sorted(signals.blocks(100)))
+def test_each_block_is_fed_every_row_in_each_way(name: str, way: str) -> None:
+    assert signals.blocks(100)[name, way](30).count == 30
 
 
 # -- imports

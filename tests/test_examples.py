@@ -7,6 +7,7 @@ and SMTP servers.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import http.server
 import json
@@ -26,6 +27,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from axonlike.observe import NoSystem, SystemEnded, connect
 from axonlike.simulators import SimulatedSerialDevice
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,16 +57,30 @@ DRIVEN_EXAMPLES = {
     "chat_server",
     "demo",
     "echo_server",
+    "fm_radio",
     "file_to_network",
     "message_of_the_day",
     "notify_by_priority",
     "notify_machine_a",
     "notify_machine_b",
+    "radio_capture",
     "relay",
+    "stream_monitor",
     "web_hook_and_mail",
 }
 # They open a window: started and ended here, and used with real keys in tests/components/ui/test_on_a_screen.py.
 WINDOW_EXAMPLES = {"buttons", "chat_window", "ticker"}
+# They show signals of a simulated device until they are interrupted: name -> (the display, how often it is to be fed).
+SIGNAL_WINDOWS = {
+    "audio_scope": "Scope",
+    "audio_spectrogram": "TimeFreqView",
+    "audio_triggered_scope": "TriggeredScope",
+    "eeg_record": "Scope",
+    "noise_scope": "Scope",
+    "radio_spectrum": "Waterfall",
+    "two_radios": "SpectrumView",
+    "webcam": "ImageView",
+}
 # In virtual time, because what they print depends on which of two timers is first: on a machine that stalls, either.
 TIMED_EXAMPLES = {"async_pipeline", "timers"}
 IN_VIRTUAL_TIME = """
@@ -80,7 +96,7 @@ with isolated(Scheduler(loop_factory=virtual_loops(Virtual()))):
 
 def test_each_example_is_executed_here() -> None:
     there_are = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert there_are == GOLDEN_EXAMPLES.keys() | DRIVEN_EXAMPLES | WINDOW_EXAMPLES
+    assert there_are == GOLDEN_EXAMPLES.keys() | DRIVEN_EXAMPLES | WINDOW_EXAMPLES | SIGNAL_WINDOWS.keys()
 
 
 def test_each_example_is_listed_and_says_how_to_run_it() -> None:
@@ -342,6 +358,21 @@ def test_chat_window_joins_the_room(start: Start, monkeypatch: pytest.MonkeyPatc
     assert is_quiet(window.errors), window.errors
 
 
+def test_chat_window_says_that_the_room_is_gone_and_back() -> None:
+    from axonlike import Pipeline
+    from axonlike.components.net import Connected, Disconnected
+    from axonlike.testing import Feeder, Probe, run_virtual
+
+    tree = ast.parse((EXAMPLES / "chat_window.py").read_text())
+    tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef)]
+    names: dict[str, Any] = {"host": "there", "__name__": "chat_window"}
+    exec(compile(tree, "chat_window.py", "exec"), names)
+    probe = Probe()
+    events = [Connected("there:1"), Disconnected("closed"), Connected("there:1"), Connected("there:1")]
+    run_virtual(Pipeline(Feeder(events), names["News"](), probe))
+    assert probe.messages == ["-- disconnected from there, trying again: closed", "-- connected again"]
+
+
 def test_the_ticker_is_fed_from_a_backplane_over_tcp(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     server = start("ticker", "serve", 0)
@@ -359,6 +390,60 @@ def test_the_buttons_open_their_window(start: Start, monkeypatch: pytest.MonkeyP
     select.select([], [], [], 1.0)
     assert buttons.interrupt() == 130
     assert is_quiet(buttons.errors), buttons.errors
+
+
+# -- signals
+
+
+def _fed(name: str, part: str, times: int) -> None:
+    """Wait until a part of a program that is observed by this name has taken so many messages."""
+    until_s = time.monotonic() + HANG_GUARD_S
+    while time.monotonic() < until_s:
+        with contextlib.suppress(NoSystem, SystemEnded), connect(name) as system:
+            while time.monotonic() < until_s:
+                parts = system.snapshot().parts
+                boxes = [box for found in parts if found.type == part for box in found.boxes if box.name == "inbox"]
+                if sum(box.taken for box in boxes) >= times:
+                    return
+                select.select([], [], [], 0.05)
+        select.select([], [], [], 0.05)
+    pytest.fail(f"{part} was not fed {times} times in {HANG_GUARD_S:g} s")
+
+
+@pytest.mark.parametrize("name", SIGNAL_WINDOWS)
+def test_signals_come_to_the_display_until_it_is_interrupted(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("AXONLIKE_OBSERVE", f"{name}-{os.getpid()}")
+    window = start(name)
+    _fed(f"{name}-{os.getpid()}", SIGNAL_WINDOWS[name], times=5)
+    assert window.interrupt() == 130
+    assert is_quiet(window.errors), window.errors
+    if name == "eeg_record":
+        last = json.loads((tmp_path / "eeg.h5.journal.jsonl").read_text().splitlines()[-1])
+        assert last["verdict"] == "COMPLETE"
+        assert last["streams"]
+
+
+def test_the_radio_is_heard(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AXONLIKE_OBSERVE", f"fm_radio-{os.getpid()}")
+    radio = start("fm_radio")
+    _fed(f"fm_radio-{os.getpid()}", "AudioOut", times=5)
+    assert radio.interrupt() == 130
+    assert is_quiet(radio.errors), radio.errors
+
+
+def test_the_ten_line_script_says_what_it_received(tmp_path: Path) -> None:
+    done = _run("radio_capture", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"16384 samples, the strongest signal: -\d+ dBm at 24\d\d\.\d MHz\n", done.stdout)
+
+
+def test_the_monitor_tells_what_is_missing(tmp_path: Path) -> None:
+    done = _run("stream_monitor", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 gaps, 10 rows lost" in done.stdout.splitlines()[-1]
 
 
 # -- an event calls a web hook and is mailed

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from numbers import Real
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import numpy.lib.format
@@ -68,6 +68,25 @@ class StreamInfo:
     offset: float | tuple[float, ...] | None = None
     clock: str = "host"
     facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    if TYPE_CHECKING:  # what it takes is wider than what it keeps
+
+        def __init__(
+            self,
+            *,
+            kind: Kind,
+            dtype: npt.DTypeLike,
+            shape: Iterable[int] = (),
+            sample_rate_hz: float = 0.0,
+            units: str = "",
+            channel_names: Iterable[str] = (),
+            name: str = "",
+            axis: Axis | None = None,
+            scale: float | Iterable[float] | None = None,
+            offset: float | Iterable[float] | None = None,
+            clock: str = "host",
+            facts: Mapping[str, Any] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
@@ -252,7 +271,8 @@ def join(chunks: Iterable[Chunk]) -> Chunk:
             raise StreamMismatch(f"join: {after!r} does not follow {before!r}")
     if len(several) == 1:
         return first
-    return Chunk(np.concatenate([chunk.data for chunk in several]), first.info, first.index, first.time_ns)
+    data = np.concatenate([chunk.data for chunk in several], dtype=first.info.dtype)  # it would turn >i2 round
+    return Chunk(data, first.info, first.index, first.time_ns)
 
 
 class Continuity:

@@ -30,7 +30,7 @@ def chunk(rows: int = 4, index: int = 0, time_ns: int | None = None, info: Strea
 
 def test_what_is_given_loosely_is_kept_strictly() -> None:
     info = StreamInfo(
-        kind="analog", dtype="int16", shape=[2], sample_rate_hz=250, channel_names=["a", "b"],  # type: ignore[arg-type]
+        kind="analog", dtype="int16", shape=[2], sample_rate_hz=250, channel_names=["a", "b"],
         scale=np.float32(0.5), offset=[1, 2],  # type: ignore[arg-type]
     )  # fmt: skip
     assert info.dtype == np.dtype(np.int16)

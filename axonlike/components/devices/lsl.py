@@ -409,7 +409,7 @@ def info_from_lsl(lsl_info: Any) -> StreamInfo:
         shape=(channels,),
         sample_rate_hz=lsl_info.nominal_srate(),
         units=units[0] if len(set(units)) == 1 else "",
-        channel_names=names if len(names) == channels and all(names) else (),  # type: ignore[arg-type]
+        channel_names=names if len(names) == channels and all(names) else (),
         name=lsl_info.name(),
         axis=axis,
         facts={**more_facts, **facts},

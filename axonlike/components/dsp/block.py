@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import Any, ClassVar
 
+from axonlike.box import DEFAULT_LIMIT
 from axonlike.component import Component
 from axonlike.components.producers import take_from
 from axonlike.components.settable import Settable
@@ -17,6 +18,8 @@ from axonlike.linkage import Box
 from axonlike.streams.chunk import Chunk, Continuity, StreamInfo
 
 __all__ = ["Block"]
+
+_CHUNKS = 64  # that wait: a radio's may have 2 MiB each
 
 
 class Block(Settable):
@@ -33,6 +36,8 @@ class Block(Settable):
     def __init__(self, *producers: Component) -> None:
         self.info: StreamInfo | None = None
         self.continuity = Continuity()
+        if self.inbox_spec("inbox").limit == DEFAULT_LIMIT:
+            self.specify("inbox", limit=_CHUNKS)
         take_from(self, *producers)
 
     # -- what a subclass writes

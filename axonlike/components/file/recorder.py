@@ -69,9 +69,9 @@ class Recorder(ThreadedComponent):
     """Records what comes into its inbox: ``Recorder("run.h5", source)``. A sink, in a thread of its own.
 
     The ending of `path` says the format: .sigmf, .vrt, .wav and .csv hold one stream; .h5 and .mcap any number, told
-    apart by `StreamInfo.name`. The inbox `events` takes marks: text, `Mark`s, or chunks of events. Beside the file stands a
-    journal (``run.h5.journal.jsonl``) with every description, gap and mark, whose last line is the verdict; the outbox
-    gets the same, a `Recorded`, at the end.
+    apart by `StreamInfo.name`. The inbox `events` takes marks: text, `Mark`s, or chunks of events. Beside the file
+    stands a journal (``run.h5.journal.jsonl``) with every description, gap and mark, whose last line is the verdict;
+    the outbox gets the same, a `Recorded`, at the end.
 
     A chunk is with the system when the next one is taken, so a kill of the program loses no whole one; sync_s says how
     often to wait for the disk itself (None: left to the system). When a stream changes so that the format cannot hold
@@ -83,7 +83,7 @@ class Recorder(ThreadedComponent):
     """
 
     Inboxes: ClassVar[dict[str, Any]] = {
-        "inbox": Box("chunks to record", Chunk),
+        "inbox": Box("chunks to record", Chunk, limit=256),
         "events": Box("marks: text, Mark, or chunks of events"),
     }
     Outboxes: ClassVar[dict[str, Any]] = {"outbox": Box("at the end: what was recorded", Recorded)}

@@ -396,7 +396,8 @@ def radio(index: int, rows: int, **facts: Any) -> Chunk:
         kind="iq", dtype=">i2", shape=(2,), sample_rate_hz=125e6 / 8, units="FS", channel_names=("I", "Q"), name="run",
         scale=1 / 8192, clock="device",
         facts={
-            "source": "WSA4000", "center_frequency_hz": 2.45e9, "frequency_shift_hz": 0.0, "reference_level_dbm": -5.0,
+            "source": "WSA4000", "decimation": 8, "center_frequency_hz": 2.45e9, "frequency_shift_hz": 0.0,
+            "reference_level_dbm": -5.0,
             "spectral_inversion": False, "i_only": False, "usable_bandwidth_hz": 125e6 / 16, **facts,
         },
     )  # fmt: skip
