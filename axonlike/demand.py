@@ -7,19 +7,26 @@ least set for which this holds: components that only feed each other in a circle
 
 Whenever links or parts have changed, each `OnDemand` component looks anew; it is told with messages on its inbox
 `demand`, so that any kind of body can wait for them.
+
+In place of a source something else can run, found by the source's name (`stand_in`): so a recording takes the place of
+a device, which is never opened, and the script that made the device stays as it is.
 """
 
 from __future__ import annotations
 
+import contextlib
+import types
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, ClassVar
 
 from axonlike.component import Component
+from axonlike.errors import UsageError, did_you_mean
 from axonlike.linkage import Box, destination
 from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
 from axonlike.timers import Timer
 
-__all__ = ["OnDemand", "Unwanted", "Wanted", "is_live"]
+__all__ = ["OnDemand", "StandIn", "Unwanted", "Wanted", "is_live", "stand_in"]
 
 
 class Wanted:
@@ -50,10 +57,18 @@ class OnDemand(Component):
     wanted: bool = False
     """Was `Wanted` the last message? A thread may read it too."""
     _linger: Timer | None = None
+    _has_a_stand_in: ClassVar[bool] = False
 
     def provide(self, scheduler: Scheduler) -> None:
         super().provide(scheduler)
         scheduler.when_rewired(self._look)
+        for stand_ins in _in_force:
+            stand_ins.take_the_place_of(self)
+
+    def resolve(self, scheduler: Scheduler) -> None:
+        for stand_ins in _in_force:
+            stand_ins.check(scheduler)
+        super().resolve(scheduler)
 
     def unlink_all(self, shut_down: bool) -> None:
         if self._scheduler is not None:
@@ -121,3 +136,101 @@ def _takes(component: Component) -> bool:
         and not component._closing
         and component._state not in (State.ENDED, State.HOLLOW)
     )
+
+
+StandIn = Callable[[OnDemand], Generator[Any, Any, None]]
+"""Makes the body that runs in place of a source's own; it uses the source's boxes."""
+
+
+class _StandIns:
+    """What is to run in place of which source. unused: the names that have not been met yet."""
+
+    def __init__(self, bodies: Mapping[str, StandIn]) -> None:
+        self._bodies = dict(bodies)
+        self._seen: list[str] = []
+        self.unused = set(bodies)
+
+    def take_the_place_of(self, source: OnDemand) -> None:
+        """Called for each source before any starts."""
+        self._seen.append(source.path)
+        names = [name for name in (source.path, source.name) if name in self._bodies]
+        if not names or source._has_a_stand_in:
+            return
+        self.unused.discard(names[0])
+        _replace(source, self._bodies[names[0]])
+
+    def check(self, scheduler: Scheduler) -> None:
+        """All sources of a start are known, and none is open yet: now is the time to say what is misspelt."""
+        for name in sorted(self.unused):
+            raise UsageError(self.complaint(name, scheduler))
+
+    def complaint(self, name: str, scheduler: Scheduler | None = None) -> str:
+        """Why nothing runs in place of `name`."""
+        sources = sorted({word for path in self._seen for word in (path, path.rpartition("/")[2])})
+        others = [part for part in scheduler.parts if name in (part.name, part.path)] if scheduler is not None else []
+        if others:
+            return (
+                f"{others[0].path} is no source that can be replaced: it is no OnDemand "
+                f"(there are: {', '.join(self._seen) or 'none'})"
+            )
+        there_are = ", ".join(self._seen) or "none"
+        return f"no source is called {name!r}{did_you_mean(name, sources)} (there are: {there_are})"
+
+
+_in_force: list[_StandIns] = []
+
+
+@contextlib.contextmanager
+def stand_in(bodies: Mapping[str, StandIn]) -> Iterator[_StandIns]:
+    """While the block runs: in place of each `OnDemand` whose name or path is in `bodies`, that body runs.
+
+    The source's own main is never called, whether it is a generator, a coroutine or a thread. A name that fits none of
+    the sources that are started first is a UsageError of that run. Yields what knows which names were `unused`.
+    """
+    stand_ins = _StandIns(bodies)
+    _in_force.append(stand_ins)
+    try:
+        yield stand_ins
+    finally:
+        _in_force.remove(stand_ins)
+
+
+def _silent_beside(source: OnDemand) -> Callable[[Any], Generator[Any, Any, None]]:
+    """The body of a part of what was replaced (the port that an amplifier is read through): nothing, as long as it."""
+
+    def main(part: Component) -> Generator[Any, Any, None]:
+        yield part.join(source)
+
+    return main
+
+
+# What threads and components that are driven from outside have exchanged, as `Component` has it.
+_AS_A_GENERATOR = (
+    "_state", "abandon", "any_ready", "always_trips", "blocked_on", "close_body", "controlled", "data_ready", "inbox",
+    "notice_end_of_input", "notify", "pause", "recv", "send", "send_many", "sleep", "start", "wait",
+)  # fmt: skip
+
+
+def _replace(source: OnDemand, body: StandIn) -> None:
+    _change_class(source, body)
+    parts = list(source.children)
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Component):
+            parts += part.children
+            _change_class(part, _silent_beside(source))
+
+
+def _change_class(component: Component, main: Callable[[Any], Generator[Any, Any, None]]) -> None:
+    """Make it a generator for the kernel, whatever it was. Its class stays what it derives from, and its name."""
+    kind = type(component)
+    replaced = {name: getattr(Component, name) for name in _AS_A_GENERATOR}
+    named = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
+
+    def fill(namespace: dict[str, Any]) -> None:
+        # No base in front of its own ones: its objects could then not become this class's.
+        namespace.update(replaced, **named, __slots__=(), main=main, _has_a_stand_in=True)
+
+    component.__class__ = types.new_class(kind.__name__, (kind,), {}, fill)
+    for inbox in component._inboxes.values():  # what stands in them for a thread does not do for a generator
+        inbox.configure(inbox.limit_or_none, inbox.policy)

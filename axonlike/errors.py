@@ -26,6 +26,7 @@ import linecache
 import os
 import re
 import reprlib
+import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ __all__ = [
     "UsageError",
     "WiringError",
     "did_you_mean",
+    "how_to_install",
     "show_value",
 ]
 
@@ -154,7 +156,30 @@ class MissingExtra(AxonlikeError):
     def __init__(self, component: str, package: str, extra: str, *, apt: str = "") -> None:
         self.component, self.package, self.extra, self.apt = component, package, extra, apt
         also = f"; on Debian first: sudo apt install {apt}" if apt else ""
-        super().__init__(f'{component} needs {package}: pip install "axonlike[{extra}]"{also}')
+        super().__init__(f"{component} needs {package}: {how_to_install(f'axonlike[{extra}]')}{also}")
+
+
+def how_to_install(what: str) -> str:
+    """The line that installs a package for this interpreter: ``pip install "axonlike[ui]"`` where `pip` is its own.
+
+    Where it is another's or none (a virtual environment that is not activated), the interpreter is named, as a path
+    from the current folder if it lies below it.
+    """
+    import shlex
+    import shutil
+
+    ours = os.path.dirname(os.path.abspath(sys.executable or "python"))
+    pip = shutil.which("pip")
+    if pip is not None and os.path.realpath(os.path.dirname(os.path.abspath(pip))) == os.path.realpath(ours):
+        return f'pip install "{what}"'
+    python = sys.executable
+    try:
+        below = os.path.relpath(python)
+    except (OSError, ValueError):
+        below = python
+    if not below.startswith(os.pardir) and len(below) < len(python):
+        python = below if os.sep in below else os.path.join(os.curdir, below)
+    return f'{shlex.quote(python)} -m pip install "{what}"'
 
 
 class DeviceError(AxonlikeError):
@@ -218,9 +243,9 @@ def hide_secrets(text: str) -> str:
     return _SECRET.sub(r"\1\2***", text)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the nearest known word, or an empty string."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """``; did you mean 'x'?`` for the nearest known word, or an empty string. cutoff: how like it must be, 0 to 1."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

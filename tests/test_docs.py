@@ -34,7 +34,7 @@ MARKS = {"python", "text", "sh", "ini", "mermaid"}
 HANG_GUARD_S = 100.0
 
 # The packages of components that the page of components shows.
-_LIBRARY = ["devices", "file", "net", "ui", "util"]
+_LIBRARY = ["devices", "dsp", "file", "net", "ui", "util"]
 
 # What users import from. (Other modules are described for those who read the code.)
 PUBLIC_MODULES = [
@@ -48,10 +48,16 @@ PUBLIC_MODULES = [
     "axonlike.chassis.seq",
     "axonlike.clock",
     "axonlike.components.devices",
+    "axonlike.components.devices.wsa4000",
+    "axonlike.components.dsp",
     "axonlike.components.file",
+    "axonlike.components.file.recording",
     "axonlike.components.net",
+    "axonlike.components.producers",
+    "axonlike.components.settable",
     "axonlike.components.ui",
     "axonlike.components.util",
+    "axonlike.demand",
     "axonlike.driven",
     "axonlike.errors",
     "axonlike.graphfile",
@@ -62,6 +68,7 @@ PUBLIC_MODULES = [
     "axonlike.restarts",
     "axonlike.simulators",
     "axonlike.streams",
+    "axonlike.streamtype",
     "axonlike.supervisor",
     "axonlike.testing",
     "axonlike.threads",

@@ -10,6 +10,7 @@ import os
 import pickle
 import re
 import socket
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ import pytest
 from axonlike import Component, Pipeline, Supervisor, errors, step
 from axonlike.components.net import Echo, SimpleServer
 from axonlike.components.util import Filter, Tap, Transform
-from axonlike.errors import ComponentError, MissingExtra, Site, did_you_mean, hide_secrets, show_value
+from axonlike.errors import ComponentError, MissingExtra, Site, did_you_mean, hide_secrets, how_to_install, show_value
 from axonlike.scheduler import Scheduler
 from axonlike.testing import Feeder, VirtualLoop, isolated, run_virtual
 
@@ -120,8 +121,30 @@ def test_did_you_mean_names_the_nearest_or_nothing() -> None:
 def test_a_missing_extra_names_component_package_and_both_commands() -> None:
     error = MissingExtra("Microphone", "PyAudio", "audio", apt="portaudio19-dev")
     assert str(error) == (
-        'Microphone needs PyAudio: pip install "axonlike[audio]"; on Debian first: sudo apt install portaudio19-dev'
+        f"Microphone needs PyAudio: {how_to_install('axonlike[audio]')}; "
+        "on Debian first: sudo apt install portaudio19-dev"
     )
+
+
+def test_what_installs_a_package_names_this_interpreter_where_pip_is_not_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = tmp_path / "a venv" / "bin", tmp_path / "other"
+    for folder in own, other:
+        folder.mkdir(parents=True)
+        for name in "pip", "python":
+            (folder / name).touch(0o755)
+    monkeypatch.setattr(sys, "executable", str(own / "python"))
+    monkeypatch.chdir(other)
+    monkeypatch.setenv("PATH", f"{own}{os.pathsep}{other}")
+    assert how_to_install("axonlike[ui]") == 'pip install "axonlike[ui]"'
+    monkeypatch.setenv("PATH", str(other))
+    assert how_to_install("axonlike[ui]") == f"'{own}/python' -m pip install \"axonlike[ui]\""
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    monkeypatch.chdir(tmp_path)
+    assert how_to_install("axonlike[ui]") == "'a venv/bin/python' -m pip install \"axonlike[ui]\""
+    monkeypatch.chdir(own)
+    assert how_to_install("axonlike[ui]") == './python -m pip install "axonlike[ui]"'
 
 
 def test_a_component_error_can_be_pickled() -> None:

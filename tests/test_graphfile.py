@@ -12,7 +12,7 @@ import pytest
 
 from axonlike import Graphline, run
 from axonlike.chassis.pipeline import Pipeline
-from axonlike.errors import ComponentError, MissingExtra
+from axonlike.errors import ComponentError, MissingExtra, how_to_install
 from axonlike.graphfile import Fault, GraphFileError, build, read
 from axonlike.introspection import snapshot_of
 from axonlike.testing import isolated, run_virtual
@@ -371,7 +371,7 @@ def test_a_missing_package_is_a_fault_that_keeps_its_cause(tmp_path: Path) -> No
     )
     (fault,) = faults_of(components("A = {type = 'lacking:Lacking'}"))
     assert isinstance(fault.cause, MissingExtra)
-    assert (fault.line, fault.text) == (3, 'Lacking needs pyserial: pip install "axonlike[serial]"')
+    assert (fault.line, fault.text) == (3, f"Lacking needs pyserial: {how_to_install('axonlike[serial]')}")
 
 
 def test_a_constructor_that_fails_is_a_fault_with_the_exception(tmp_path: Path) -> None:

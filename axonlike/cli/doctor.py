@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
 
 from axonlike.cli.output import Exit, print_json, styled
+from axonlike.errors import how_to_install
 
 __all__ = ["PACKAGES", "Line", "Package", "add_arguments", "examine", "run", "wall_clock"]
 
@@ -137,7 +138,7 @@ def _packages() -> Iterator[Line]:
 
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     for package in PACKAGES:
-        install = f'pip install "axonlike[{package.extra}]"'
+        install = how_to_install(f"axonlike[{package.extra}]")
         if package.apt:
             install = f"sudo apt install {package.apt}, then {install}"
         try:

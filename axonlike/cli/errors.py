@@ -29,6 +29,7 @@ from axonlike.errors import (
     MissingExtra,
     Site,
     hide_secrets,
+    how_to_install,
     is_machinery,
     short_path,
 )
@@ -191,7 +192,8 @@ def _show_one(exc: BaseException, stream: TextIO) -> None:
         show_place(exc.filename or "", exc.lineno or 1, exc.offset or 1, text, "", stream, source=exc.text, width=width)
     elif isinstance(exc, ModuleNotFoundError) and (exc.name or "").partition(".")[0] in _EXTRAS:
         package, extra = _EXTRAS[(exc.name or "").partition(".")[0]]
-        _say(f'{_at(_users_place(exc))}{package} is not installed: pip install "axonlike[{extra}]"', stream)
+        install = how_to_install(f"axonlike[{extra}]")
+        _say(f"{_at(_users_place(exc))}{package} is not installed: {install}", stream)
     elif remarks := _on_import(exc):
         for number, (file, remark) in enumerate(remarks):
             if number:

@@ -140,8 +140,8 @@ def split_remedy(text: str) -> tuple[str, str]:
 
 
 _IMPERATIVE = re.compile(
-    r"[:;,.] (?=(?:an outbox has one link; )?(?:put|make|write|pass|give|rename|use|choose|pip install|activate"
-    r"|run that|to send|await|name one|common ones|set|take|leave|add|End that|Choose|Use) )"
+    r"[:;,.] (?=(?:an outbox has one link; )?(?:put|make|write|pass|give|rename|use|choose|(?:\S+ -m )?pip install"
+    r"|activate|run that|to send|await|name one|common ones|set|take|leave|add|End that|Choose|Use) )"
 )
 
 _UNSAID = {  # what is to be done where the text of an error leaves it to its reader

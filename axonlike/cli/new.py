@@ -1,4 +1,7 @@
-"""``axonlike new``: a small project to start from: a script, a test of it in virtual time, a graph file, a README."""
+"""``axonlike new``: a small project to start from: a script, a test of it in virtual time, a graph file, a README.
+
+Its pytest.ini keeps pytest from taking the settings of a project in whose folder it was made.
+"""
 
 from __future__ import annotations
 
@@ -108,10 +111,18 @@ type = "ConsoleEchoer"
 """
 
 
+_PYTEST = """\
+[pytest]
+"""
+
+
 def project(name: str) -> dict[str, str]:
     """The files of a new project: their names and contents."""
     module = name.replace("-", "_").lower()
-    files = {f"{module}.py": _SCRIPT, f"test_{module}.py": _TEST, f"{module}.toml": _GRAPH, "README.md": _README}
+    files = {
+        f"{module}.py": _SCRIPT, f"test_{module}.py": _TEST, f"{module}.toml": _GRAPH, "README.md": _README,
+        "pytest.ini": _PYTEST,
+    }  # fmt: skip
     return {file: text.replace("MODULE", module).replace("NAME", name) for file, text in files.items()}
 
 
@@ -151,7 +162,10 @@ def run(options: argparse.Namespace) -> int:
         print_json({"folder": str(folder), "files": list(files)})
         return Exit.OK
     print(f"{folder}/ is ready:\n")
-    comments = ("the script", "its test, in virtual time", "the same as a graph file", "how to use them")
+    comments = (
+        "the script", "its test, in virtual time", "the same as a graph file", "how to use them",
+        "keeps pytest in this folder",
+    )  # fmt: skip
     for file, what in zip(files, comments):
         print(f"    {file:<{max(map(len, files)) + 2}}{what}")
     print(f"\nTry it:\n\n    cd {folder}\n    axonlike run {module}.py\n    pip install pytest\n    python -m pytest")

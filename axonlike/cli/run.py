@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import builtins
+import contextlib
 import difflib
 import logging
 import os
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.abc import InspectLoader
 from pathlib import Path
 
@@ -34,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--observe", action=argparse.BooleanOptionalAction, default=True,
         help="let `axonlike top` and `axonlike tap` of the same user look into it (default: yes)",
     )  # fmt: skip
+    parser.add_argument(
+        "--replay", action="append", default=[], metavar="NAME=FILE",
+        help="a recording in the place of the source that is called NAME (or has that path); may be said several times",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="tell errors as one JSON document on stderr, for programs")
     parser.add_argument("file", metavar="FILE", help="a script (.py) or a graph file (.toml)")
     parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="the script's own")
@@ -45,15 +50,46 @@ def run(options: argparse.Namespace) -> int:
     _check_file(path)
     os.environ["AXONLIKE_OBSERVE"] = "1" if options.observe else "0"
     try:
-        if path.suffix == ".toml":
-            run_graph_file(path, options.arguments)
-        else:
-            run_script(path, options.arguments)
+        with _replayed(options.replay):
+            if path.suffix == ".toml":
+                run_graph_file(path, options.arguments)
+            else:
+                run_script(path, options.arguments)
+    except Failure:
+        raise
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as exc:
         return _failed(exc, whole=options.traceback, as_json=options.json)
     return Exit.OK
+
+
+@contextlib.contextmanager
+def _replayed(asked: Sequence[str]) -> Iterator[None]:
+    """While the block runs, recordings stand in for sources: NAME=FILE each. Raises Failure."""
+    if not asked:
+        yield
+        return
+    files: dict[str, str] = {}
+    for word in asked:
+        name, sign, file = word.partition("=")
+        if not (name and sign and file):
+            raise Failure(f"--replay {word}: write NAME=FILE, the name of a source and that of a recording")
+        if name in files:
+            raise Failure(f"--replay {word}: {name} is replaced by {files[name]} already")
+        files[name] = file
+    from axonlike.components.file.replay import replay_in_place_of
+    from axonlike.demand import stand_in
+    from axonlike.errors import AxonlikeError
+
+    try:
+        bodies = {name: replay_in_place_of(file) for name, file in files.items()}
+    except AxonlikeError as exc:
+        raise Failure(f"--replay: {exc}") from exc
+    with stand_in(bodies) as stand_ins:
+        yield
+    for name in sorted(stand_ins.unused):
+        raise Failure(f"--replay {name}={files[name]}: {stand_ins.complaint(name)}")
 
 
 def _check_file(path: Path) -> None:

@@ -253,8 +253,59 @@ class Source:
                     yield _at(name_node, text, _box_choice(name, which, known, other))
             if cls.known:
                 yield from _of_methods_not_called(function, me)
+                yield from self._of_methods_not_there(cls, function, me)
             if cls.known and not cls.derives_from(ThreadedComponent):
                 yield from self._of_body(cls, function, me, generators)
+
+    def _of_methods_not_there(self, cls: _Class, function: _Function, me: str) -> Iterator[Remark]:
+        """``self.sned(...)``: a method that nobody has, and that is nearly one that there is."""
+        if any(_last_name(decorator) in ("staticmethod", "classmethod") for decorator in function.decorator_list):
+            return
+        known: set[str] | None = None
+        for node in _nodes_with_the_same(me, function):
+            called = _method_called(node, me)
+            if called is None or called.startswith("_"):
+                continue
+            if known is None and (known := self._attributes_of(cls)) is None:
+                return
+            if called in known or called in self._names_in_text:
+                continue
+            near = did_you_mean(called, [name for name in known if not name.startswith("_")], cutoff=0.7)
+            if near and isinstance(node, ast.Call):
+                place = _at(node, f"{cls.node.name} has no method {called!r}", near.removeprefix("; "))
+                yield replace(place, column=place.column + len(me) + 1) if node.func.lineno == node.lineno else place
+
+    def _attributes_of(self, cls: _Class) -> set[str] | None:
+        """The attributes that an object of the class may have; None if the text does not tell."""
+        names: set[str] = set()
+        for relative in (relative for heir in cls.descendants() for relative in heir.line_of_descent()):
+            own: set[str] = set()
+            for inner in ast.walk(relative.node):
+                if isinstance(inner, (*_FUNCTIONS, ast.ClassDef)):
+                    own.add(inner.name)
+                elif isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
+                    own.add(inner.id)
+            if not relative.known or relative.node.decorator_list or "__getattr__" in own:
+                return None
+            names |= own
+        for base in {base for heir in cls.descendants() for base in heir.real()}:
+            names.update(dir(base))
+            for kind in base.__mro__:
+                if hasattr(kind, "__getattr__"):
+                    return None
+                names |= _set_in(kind.__module__)
+        return names
+
+    @functools.cached_property
+    def _names_in_text(self) -> set[str]:
+        """What is set as an attribute of anything, or named in a text (as for setattr), anywhere in the script."""
+        named: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+                named.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named.add(node.value)
+        return named
 
     def _text_of(self, node: ast.expr) -> str | None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -488,6 +539,36 @@ def _may_hand_on(function: _Function) -> bool:
     body = [s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
     returns = any(isinstance(node, ast.Return) and node.value is not None for node in _own_nodes(function))
     return returns or any(isinstance(statement, ast.Raise) for statement in body)
+
+
+def _nodes_with_the_same(me: str, function: _Function) -> Iterator[ast.AST]:
+    """The nodes of a function, without those of classes and functions within it that have a `self` of their own."""
+    work: list[ast.AST] = list(function.body)
+    while work:
+        node = work.pop()
+        yield node
+        if isinstance(node, (*_FUNCTIONS, ast.Lambda)):
+            arguments = node.args
+            if me in {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}:
+                continue
+        if not isinstance(node, ast.ClassDef):
+            work.extend(ast.iter_child_nodes(node))
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+@functools.lru_cache
+def _set_in(module_name: str) -> frozenset[str]:
+    """The attributes that a module's functions set, as far as its text can be had."""
+    try:
+        tree = ast.parse(inspect.getsource(importlib.import_module(module_name)))
+    except (ImportError, OSError, TypeError, SyntaxError):
+        return frozenset()
+    return frozenset(
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
+    )
 
 
 def _method_called(node: ast.AST, me: str) -> str | None:

@@ -18,6 +18,7 @@ import pytest
 from axonlike.cli.check import check
 from axonlike.cli.main import main
 from axonlike.cli.output import Exit
+from axonlike.errors import how_to_install
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "check"
@@ -56,6 +57,7 @@ def test_golden_output_of_a_broken_file(
     quickly = ["--time-limit", "1"] if name.startswith("never_comes") else []
     code = main(["check", *quickly, name])
     output = capsys.readouterr().out.replace(str(busy_port), "BUSY_PORT").replace(str(free_port), "FREE_PORT")
+    output = output.replace(how_to_install("axonlike[serial]"), 'pip install "axonlike[serial]"')
     expected = GOLDEN / f"{name}.out"
     if os.environ.get("AXONLIKE_WRITE_GOLDEN"):
         expected.write_text(output)
@@ -319,7 +321,7 @@ def test_a_package_that_all_widgets_lack_is_told_once(folder: Path) -> None:
     )
     (finding,), _ = check(folder / "window.py")
     assert finding.severity == "error"
-    assert finding.remedy == 'pip install "axonlike[ui]"'
+    assert finding.remedy == how_to_install("axonlike[ui]")
 
 
 def test_a_file_that_is_not_text_is_one_fault(folder: Path) -> None:

@@ -32,10 +32,18 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_its_test_passes_as_it_stands(tmp_path: Path) -> None:
     assert main(["new", "warm-up"]) == 0
     folder = tmp_path / "warm-up"
-    assert sorted(os.listdir(folder)) == ["README.md", "test_warm_up.py", "warm_up.py", "warm_up.toml"]
+    assert sorted(os.listdir(folder)) == ["README.md", "pytest.ini", "test_warm_up.py", "warm_up.py", "warm_up.toml"]
     done = python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
+
+
+def test_its_test_passes_in_the_folder_of_another_project(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = ["--import-mode=importlib"]\n')
+    (tmp_path / "conftest.py").write_text("raise SystemExit('not mine')\n")
+    main(["new", "warm"])
+    done = python(tmp_path / "warm", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_its_test_fails_when_the_component_is_broken(tmp_path: Path) -> None:
@@ -111,5 +119,5 @@ def test_it_says_what_it_wrote_and_what_to_type(capsys: pytest.CaptureFixture[st
     assert "    cd one\n    axonlike run one.py\n    pip install pytest\n    python -m pytest\n" in said
     main(["new", "--json", "other"])
     assert json.loads(capsys.readouterr().out) == {
-        "folder": "other", "files": ["other.py", "test_other.py", "other.toml", "README.md"],
+        "folder": "other", "files": ["other.py", "test_other.py", "other.toml", "README.md", "pytest.ini"],
     }  # fmt: skip

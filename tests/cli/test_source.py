@@ -49,6 +49,60 @@ def test_a_box_that_is_not_there_is_seen(body: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "text", "remedy"),
+    [
+        ("def main(self):\n    yield\n    self.sned(1)\n", "'sned'", "'send'"),
+        ("def main(this):\n    yield this.wiat('inbox')\n", "'wiat'", "'wait'"),
+        ("async def main(self):\n    async for m in self.inbx(): pass\n", "'inbx'", "'inbox'"),
+        ("def decode(self): pass\ndef main(self):\n    yield\n    self.decdoe()\n", "'decdoe'", "'decode'"),
+        ("def main(self):\n    def inner(): self.sned(1)\n    yield inner()\n", "'sned'", "'send'"),
+    ],
+)
+def test_a_method_that_nobody_has_and_that_is_nearly_one_is_seen(body: str, text: str, remedy: str) -> None:
+    script = "from axonlike import Component\nclass Ours(Component):\n" + textwrap.indent(body, "    ")
+    (remark,) = Source(script, "<script>").remarks()
+    assert (remark.text, remark.remedy) == (f"Ours has no method {text}", f"did you mean {remedy}?")
+    line = script.splitlines()[remark.line - 1]
+    assert line[remark.column - 1 :].startswith(text.strip("'"))
+
+
+CALLS = "def main(self):\n    yield\n    self.sned(1)\n"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "class Ours(Component):\n    def __init__(self, f):\n        self.sned = f\n    CALLS",
+        "class Ours(Component):\n    sned: object\n    CALLS",
+        "class Ours(Component):\n    sned = print\n    CALLS",
+        "class Ours(Component):\n    CALLS\nOurs().sned = print\n",
+        "class Ours(Component):\n    CALLS\nsetattr(Ours, 'sned', print)\n",
+        "class Base(Component):\n    def sned(self, m): pass\nclass Ours(Base):\n    CALLS",
+        "class Mixin(Component):\n    CALLS\nclass Ours(Mixin):\n    def sned(self, m): pass\n",
+        "import other\nclass Ours(other.Mixin, Component):\n    CALLS",
+        "import other\n@other.adds_methods\nclass Ours(Component):\n    CALLS",
+        "class Ours(Component):\n    def __getattr__(self, name): return print\n    CALLS",
+        (
+            "class Ours(Component):\n    def main(self):\n        yield\n"
+            "        class Other:\n            def f(self): self.sned()\n"
+        ),
+        "class Ours(Component):\n    @staticmethod\n    def f(self): self.sned()\n    def main(self): yield\n",
+    ],
+)
+def test_a_method_that_somebody_may_have_set_is_not_told(script: str) -> None:
+    script = script.replace("CALLS", textwrap.indent(CALLS, "    ").lstrip())
+    assert Source("from axonlike import Component\n" + script, "<script>").remarks() == []
+
+
+def test_what_a_base_of_ours_sets_in_its_methods_is_known() -> None:
+    script = (
+        "from axonlike.components.ui import Ticker\nclass Ours(Ticker):\n"
+        "    def shown(self):\n        self._rows()\n        self.reconnect_()\n        self.highlight()\n"
+    )
+    assert Source(script, "<script>").remarks() == []
+
+
+@pytest.mark.parametrize(
     "body",
     [
         "Inboxes = {'extra': ''}\ndef main(self):\n    yield self.wait('extra')\n",
