@@ -61,7 +61,7 @@ class OnDemand(Component):
 
     def provide(self, scheduler: Scheduler) -> None:
         super().provide(scheduler)
-        scheduler.when_rewired(self._look)
+        scheduler.when_rewired(self._look_at_demand)
         for stand_ins in _in_force:
             stand_ins.take_the_place_of(self)
 
@@ -72,12 +72,12 @@ class OnDemand(Component):
 
     def unlink_all(self, shut_down: bool) -> None:
         if self._scheduler is not None:
-            self._scheduler.no_longer_when_rewired(self._look)
+            self._scheduler.no_longer_when_rewired(self._look_at_demand)
         if self._linger is not None:
             self._linger.cancel()
         super().unlink_all(shut_down)
 
-    def _look(self) -> None:
+    def _look_at_demand(self) -> None:
         if self.ended or self._scheduler is None:
             return
         if is_live(self):

@@ -6,8 +6,26 @@ from axonlike.late import loaded_late
 from axonlike.simulators.serial_device import SimulatedSerialDevice, demo_events
 
 if TYPE_CHECKING:
+    from axonlike.simulators.brainamp import SimulatedBrainAmp
+    from axonlike.simulators.emotiv import SimulatedEmotiv
+    from axonlike.simulators.openbci import SimulatedOpenBCI
     from axonlike.simulators.wsa4000.device import SimulatedWSA4000
 
-__getattr__ = loaded_late(__name__, {"wsa4000.device": "SimulatedWSA4000"})
+__getattr__ = loaded_late(
+    __name__,
+    {
+        "brainamp": "SimulatedBrainAmp",
+        "emotiv": "SimulatedEmotiv",
+        "openbci": "SimulatedOpenBCI",
+        "wsa4000.device": "SimulatedWSA4000",
+    },
+)
 
-__all__ = ["SimulatedSerialDevice", "SimulatedWSA4000", "demo_events"]
+__all__ = [
+    "SimulatedBrainAmp",
+    "SimulatedEmotiv",
+    "SimulatedOpenBCI",
+    "SimulatedSerialDevice",
+    "SimulatedWSA4000",
+    "demo_events",
+]

@@ -24,10 +24,24 @@ if TYPE_CHECKING:
         AudioUnavailable,
         AudioUnderrun,
     )
-    from axonlike.components.devices.brainamp import BrainAmp
-    from axonlike.components.devices.emotiv import Emotiv
+    from axonlike.components.devices.brainamp import (
+        MARKER,
+        BrainAmp,
+        BrainAmpStatistics,
+        MonitoringStarted,
+        MonitoringStopped,
+    )
+    from axonlike.components.devices.descriptor_source import DeviceGap, DeviceLost, DeviceOpened, DeviceUnavailable
+    from axonlike.components.devices.emotiv import Emotiv, EmotivBattery, EmotivStatistics
     from axonlike.components.devices.lsl import LSLGap, LSLInlet, LSLLost, LSLMarker, LSLOpened, LSLOutlet, LSLTimes
-    from axonlike.components.devices.openbci import OpenBCI
+    from axonlike.components.devices.openbci import (
+        BoardAnswered,
+        BoardReady,
+        BoardSilent,
+        OpenBCI,
+        OpenBCIStatistics,
+        TestSignal,
+    )
     from axonlike.components.devices.player import ArrayPlayer
     from axonlike.components.devices.soundcard import AudioDevice, list_audio_devices
     from axonlike.components.devices.synthetic import Noise, Tone
@@ -48,10 +62,11 @@ __getattr__ = loaded_late(
             "AudioGap AudioIn AudioLost AudioOpened AudioOut AudioStalled AudioStatistics "
             "AudioUnavailable AudioUnderrun"
         ),
-        "brainamp": "BrainAmp",
-        "emotiv": "Emotiv",
+        "brainamp": "BrainAmp BrainAmpStatistics MARKER MonitoringStarted MonitoringStopped",
+        "descriptor_source": "DeviceGap DeviceLost DeviceOpened DeviceUnavailable",
+        "emotiv": "Emotiv EmotivBattery EmotivStatistics",
         "lsl": "LSLGap LSLInlet LSLLost LSLMarker LSLOpened LSLOutlet LSLTimes",
-        "openbci": "OpenBCI",
+        "openbci": "BoardAnswered BoardReady BoardSilent OpenBCI OpenBCIStatistics TestSignal",
         "player": "ArrayPlayer",
         "soundcard": "AudioDevice list_audio_devices",
         "synthetic": "Noise Tone",
@@ -72,8 +87,18 @@ __all__ = [
     "AudioStatistics",
     "AudioUnavailable",
     "AudioUnderrun",
+    "BoardAnswered",
+    "BoardReady",
+    "BoardSilent",
     "BrainAmp",
+    "BrainAmpStatistics",
+    "DeviceGap",
+    "DeviceLost",
+    "DeviceOpened",
+    "DeviceUnavailable",
     "Emotiv",
+    "EmotivBattery",
+    "EmotivStatistics",
     "LSLGap",
     "LSLInlet",
     "LSLLost",
@@ -81,8 +106,12 @@ __all__ = [
     "LSLOpened",
     "LSLOutlet",
     "LSLTimes",
+    "MARKER",
+    "MonitoringStarted",
+    "MonitoringStopped",
     "Noise",
     "OpenBCI",
+    "OpenBCIStatistics",
     "RadioConnected",
     "RadioDisconnected",
     "SerialLines",
@@ -91,6 +120,7 @@ __all__ = [
     "SerialPort",
     "SerialStatistics",
     "SerialUnavailable",
+    "TestSignal",
     "Tone",
     "VideoGap",
     "VideoIn",
