@@ -20,12 +20,14 @@ from typing import Any
 from axonlike import Component, Scheduler
 from axonlike.components.devices.wsa4000.blocking import connect
 from axonlike.components.devices.wsa4000.component import WSA4000
+from axonlike.components.dsp import FFT, Calibrate
 from benchmarks.children import child, free_ports, python, wait_listening
 from benchmarks.harness import Options, Reach, Run, Table, expect, interleave, ratio, render
 
 __all__ = ["run"]
 
 PACKET_SIZES = (1024, 16384, 65520)
+POINTS = (1024, 16384, 131072)
 _GIGABIT_MB_S = 117.0
 _BYTES = 4  # a sample
 
@@ -80,6 +82,44 @@ def _component(ports: tuple[int, int], spp: int, seconds: float) -> Run:
     expect(counter.missing, 0, f"samples missing at {spp} samples a packet, by the indices")
     expect(radio.packet_statistics.missing_samples, 0, f"samples missing at {spp} samples a packet, by the packets")
     return Run(counter.samples * _BYTES, counter.took_s)
+
+
+class _Frames(_Counter):
+    """Counts spectra; `samples` are those that they were made of."""
+
+    def __init__(self, seconds: float, points: int) -> None:
+        super().__init__(seconds)
+        self.points = points
+
+    def main(self) -> Any:
+        yield from super().main()
+        self.samples *= self.points
+
+
+def _chain(ports: tuple[int, int], points: int, seconds: float) -> Run:
+    radio = WSA4000("127.0.0.1", *ports, reply_gap_s=0.01, **_settings(min(points, 16384)))
+    radio.linger_s = 0.0
+    fft = FFT(radio, points=points)
+    calibrate, frames = Calibrate(fft), _Frames(seconds, points)
+    frames.link((calibrate, "outbox"), (frames, "inbox"))
+    Scheduler().run(radio, frames)
+    expect(fft.continuity.lost, 0, f"samples missing at {points} points, by the indices")
+    expect(frames.missing, 0, f"spectra missing at {points} points")
+    expect(radio.packet_statistics.missing_samples, 0, f"samples missing at {points} points, by the packets")
+    return Run(frames.samples * _BYTES, frames.took_s)
+
+
+def _spectra_table(seconds: float, rounds: int) -> Table:
+    table = Table(
+        f"WSA4000 -> FFT -> Calibrate -> counting component in one process, {seconds:g} s a run, nothing lost",
+        ("MB/s", "of Gigabit Ethernet's 117"),
+    )
+    with _radio() as ports:
+        for points in POINTS:
+            done = sorted(_chain(ports, points, seconds).rate for _ in range(rounds))[rounds // 2] / 1e6
+            table.add(f"{points} points", done, ratio(done, _GIGABIT_MB_S))
+            table.reaches.append(Reach(f"MB/s at {points} points", _GIGABIT_MB_S, done))
+    return table
 
 
 def _blocking(ports: tuple[int, int], spp: int, seconds: float) -> Run:
@@ -164,8 +204,9 @@ def _table(seconds: float, rounds: int) -> Table:
 
 
 def run(options: Options) -> list[Table]:
-    """One table. A run of `options.run_s` * 10 seconds for each contestant and packet size."""
-    return [_table(options.run_s * 10, options.rounds)]
+    """Two tables. A run of `options.run_s` * 10 seconds for each contestant and packet size."""
+    seconds = options.run_s * 10
+    return [_table(seconds, options.rounds), _spectra_table(seconds, options.rounds)]
 
 
 if __name__ == "__main__":
@@ -173,4 +214,5 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=5.0, help="of each run (5)")
     parser.add_argument("--rounds", type=int, default=1, help="the median of so many (1)")
     asked = parser.parse_args()
-    print(render(_table(asked.seconds, asked.rounds)))
+    for table in (_table(asked.seconds, asked.rounds), _spectra_table(asked.seconds, asked.rounds)):
+        print(render(table), end="\n\n", flush=True)

@@ -5,6 +5,7 @@ layer-table         tests/layers.toml: which module may import which
 error-table         every error class that has a code of its own, with what `axonlike explain` says
 names MODULE        everything in a module's `__all__`: signature, docstring, boxes, methods
 component NAME...   of each component (a dotted name) what it does, its settings and its boxes, as tables
+controls NAME       of a display of signals: keys, mouse, and what can be set while it runs
 
 Docstrings here are plain text with `names` in backticks, not reStructuredText; `to_rst` makes them so, and a docstring
 therefore cannot break the build. Signatures are shown without their annotations: the types are for checkers.
@@ -21,7 +22,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -33,6 +34,7 @@ import axonlike
 from axonlike.cli.explain import EXPLANATIONS
 from axonlike.component import Component
 from axonlike.errors import AxonlikeError
+from axonlike.linkage import Box
 from axonlike.part import Part
 from axonlike.shutdown import REACTION, Ending, State
 
@@ -110,6 +112,21 @@ class ComponentCard(FromTheCode):
             yield from card(module, getattr(importlib.import_module(module), name))
 
 
+class Controls(FromTheCode):
+    required_arguments = 1
+
+    def rst(self) -> Iterable[str]:
+        module, _, name = self.arguments[0].rpartition(".")
+        cls = getattr(importlib.import_module(module), name)
+        keys = [[f"``{key.key}``", escaped(key.text)] for key in (*cls.KEYS, *cls.EVERYWHERE)]
+        yield from table(["key, mouse", "does"], keys + [[a, escaped(does)] for a, does in cls.MOUSE], "30 70")
+        yield from table(["setting", "what it is"], [[f"``{s}``", of_setting(cls, s)] for s in cls.settings], "30 70")
+
+
+def of_setting(cls: type, name: str) -> str:
+    return " ".join(inline(inspect.getdoc(inspect.getattr_static(cls, name)) or ""))
+
+
 def card(module: str, cls: type[Component]) -> Iterator[str]:
     """A component at one look: where it is imported from, what it does, its settings and boxes."""
     yield f"``from {module} import {cls.__name__}`` (:py:class:`in the reference <{module}.{cls.__name__}>`)"
@@ -120,12 +137,24 @@ def card(module: str, cls: type[Component]) -> Iterator[str]:
     if rows:
         yield from table(["setting", "default", "type"], rows, "30 25 45")
     boxes = [
-        [f"``{name}``", way, escaped(box.description), escaped(box.type_name)]
+        [f"``{name}``", way, escaped(box.description), escaped(goes_through(box))]
         for way, there_are in (("in", cls._class_inboxes), ("out", cls._class_outboxes))
         for name, box in there_are.items()
         if name not in ("control", "signal")
     ]
     yield from table(["box", "", "what goes through", "type"], boxes, "15 8 52 25")
+
+
+def goes_through(box: Box) -> str:
+    """The type of a box's messages, and what is said of their stream."""
+    stream = box.stream
+    if stream is None:
+        return box.type_name
+    several = (stream.kind, stream.dtype, stream.units)
+    said = [each if isinstance(each, str) else " or ".join(each) for each in several if each]
+    said += [f"{stream.channels} channel{'s' * (stream.channels > 1)}"] if stream.channels else []
+    said += [f"{stream.sample_rate_hz:g} Hz"] if stream.sample_rate_hz else []
+    return f"{box.type_name}: {', '.join(said)}" if said else box.type_name
 
 
 def settings_of(cls: type) -> Iterator[list[str]]:
@@ -175,6 +204,9 @@ def documented(name: str, thing: Any) -> Iterator[str]:
             yield from indented(boxes_of(thing))
         for member, function in members_of(thing):
             yield from indented(documented_member(member, function))
+    elif get_origin(thing) is not None:  # a name for a type
+        yield from entry("data", name, "")
+        yield from indented([f"``{re.sub(r'([a-z_]+[.])+(?=[A-Z])', '', str(thing))}``"])
     elif callable(thing):
         # `step` is an object whose class has __call__.
         described = thing if inspect.isfunction(thing) else vars(type(thing))["__call__"]
@@ -265,7 +297,7 @@ def boxes_of(cls: type[Component]) -> Iterator[str]:
         for name, box in boxes.items():
             if usual.get(name) is not box:
                 limit = "" if way == "out" or box.policy == "block" else f" ({box.policy})"
-                rows.append([f"``{name}``", way, escaped(box.description) + limit, escaped(box.type_name)])
+                rows.append([f"``{name}``", way, escaped(box.description) + limit, escaped(goes_through(box))])
     if rows:
         yield ""
         yield from table(["box", "", "what goes through", "type"], rows, "15 8 52 25")
@@ -309,4 +341,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("error-table", ErrorTable)
     app.add_directive("names", Names)
     app.add_directive("component", ComponentCard)
+    app.add_directive("controls", Controls)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -199,7 +199,10 @@ def test_each_key_does_something_and_none_is_given_twice(kind: type[Instrument])
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_every_key_can_be_pressed_before_and_after_a_signal_came(kind: type[Any]) -> None:
+def test_every_key_can_be_pressed_before_and_after_a_signal_came(
+    kind: type[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # one of them exports
     names = {"?": ("SLASH", "?"), "space": ("SPACE", " ")}
 
     def press_all() -> None:

@@ -315,8 +315,9 @@ class AsyncWSA4000(Client):
         if self._awake is not None and not self._awake.done():
             self._awake.set_result(None)
 
-    interrupt = _wake
-    """Have `receive` return, maybe with nothing."""
+    def interrupt(self) -> None:
+        """Have `receive` return, maybe with nothing."""
+        self._wake()
 
     async def receive(self, timeout_s: float | None = None) -> list[Item]:
         """What has come, as soon as there is something: chunks, and Missing and Indicated in their places.
