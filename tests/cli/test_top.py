@@ -306,7 +306,7 @@ class OnTerminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "axonlike", "top", *arguments],
             env={**server.environment, "TERM": "xterm-256color"}, stdin=slave, stdout=slave, stderr=slave,
-            process_group=0,  # with us, its parent, outside: the system does not stop a group that nobody could continue
+            process_group=0,  # its parent is outside: the system stops no group that nobody could continue
         )  # fmt: skip
         self.mode = self._mode(slave)
         self.slave = slave

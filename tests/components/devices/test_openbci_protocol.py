@@ -95,7 +95,8 @@ def test_several_lost_bytes_cost_no_more_than_the_frames_they_were_in(lost: set[
     assert got in (whole, whole[:-1])
 
 
-@given(at=st.integers(0, 33 * 40 - 1), value=st.integers(0, 255), seed=st.integers(0, 100))
+# The same holds here: a first frame that nothing follows at once is not believed.
+@given(at=st.integers(66, 33 * 40 - 1), value=st.integers(0, 255), seed=st.integers(0, 100))
 def test_a_byte_too_many_costs_one_frame_at_most(at: int, value: int, seed: int) -> None:
     frames = board(40, seed=seed)
     stream = b"".join(frames)
