@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -429,3 +430,37 @@ def test_a_file_of_packets_that_was_broken_off_is_read_up_to_there(tmp_path: Pat
     path.write_bytes(b"this is no packet at all")
     with pytest.raises(UsageError, match="at byte 0 stands no VRT packet"):
         open_recording(path)
+
+
+def test_a_disk_that_fails_ends_the_recorder_alone(tmp_path: Path) -> None:
+    """A terminal whose other end is gone fails as a dying disk does: EIO."""
+    master, slave = pty.openpty()
+    path = tmp_path / "run.csv"
+    path.symlink_to(os.ttyname(slave))
+    os.close(slave)
+
+    class Source(Component):
+        def main(self) -> Any:
+            self.send(some(info_of(), (0, 2))[0])
+            while recorder.statistics()[0].taken < 1 or not os.read(master, 1000):
+                yield self.sleep(0.01)
+            os.close(master)
+            self.send(some(info_of(), (2, 2))[0])
+            yield
+
+    class Beside(Component):
+        def main(self) -> Any:
+            yield self.join(recorder)
+            yield self.sleep(0.01)
+            went_on.append(True)
+
+    went_on: list[bool] = []
+    recorder, source = Recorder(path, overwrite=True), Source()
+    recorder.link((source, "outbox"), (recorder, "inbox"))
+    Scheduler().run(source, recorder, Beside())
+    assert went_on
+    assert recorder.result is not None
+    assert recorder.result.verdict == "INCOMPLETE"
+    assert "Input/output error" in recorder.result.reason
+    last = json.loads((tmp_path / "run.csv.journal.jsonl").read_text().splitlines()[-1])
+    assert last["verdict"] == "INCOMPLETE"
