@@ -179,12 +179,13 @@ class Source:
     def _value_of(self, node: ast.expr) -> Any:
         """The object of axonlike's that an expression names, or None."""
         if isinstance(node, ast.Name):
-            return None if node.id in self._local_names() else self._names.get(node.id)
+            return None if node.id in self._local_names else self._names.get(node.id)
         if isinstance(node, ast.Attribute):
             value = self._value_of(node.value)
             return getattr(value, node.attr, None) if inspect.ismodule(value) else None
         return None
 
+    @functools.cached_property
     def _local_names(self) -> frozenset[str]:
         return frozenset(node.name for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
 
