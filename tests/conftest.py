@@ -41,8 +41,9 @@ GRACE_STEP_S = 0.01
 
 # The same examples in each run: a change is judged by what it changed. `make soak` looks for new ones.
 settings.register_profile(
-    "axonlike", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True, derandomize=True
-)
+    "axonlike", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True, derandomize=True,
+    max_examples=50,
+)  # fmt: skip
 settings.register_profile("soak", settings.get_profile("axonlike"), max_examples=5000, derandomize=False)
 settings.load_profile("axonlike")
 
