@@ -35,4 +35,4 @@ def test_roots_of_one_scheduler_have_different_paths() -> None:
 
     paths: list[str] = []
     Scheduler().run(Idle(), Idle(), Idle())
-    assert paths == ["Idle", "Idle-2", "Idle-3"]
+    assert sorted(paths) == ["Idle", "Idle-2", "Idle-3"]
