@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -276,6 +277,7 @@ def _part(part: Part, scheduler: Scheduler, due_s: Mapping[Timer, float], effort
     lost: dict[str, dict[str, int]] = {"unlinked": {}, "to_ended": {}}
     boxes: tuple[BoxStatistics, ...] = ()
     made_at = None
+    role = _role(part)
     if isinstance(part, Component):
         lost, boxes, made_at = part.lost_at_sending(), part.statistics(), part.made_at
     # One that found its box empty stands in line once more before it is parked.
@@ -295,8 +297,8 @@ def _part(part: Part, scheduler: Scheduler, due_s: Mapping[Timer, float], effort
         to_ended=lost["to_ended"],
         effort=effort,
         detail=_detail(part),
-        topic=str(getattr(part, "topic", "")) if _role(part) else "",
-        role=_role(part),
+        topic=str(getattr(part, "topic", "")) if role else "",
+        role=role,
         closed=bool(part._children) and type(part).__module__.startswith("axonlike.components."),
         counts=_counts(part),
     )
@@ -307,12 +309,17 @@ _ROLES = {"Backplane": "provides", "PublishTo": "publishes", "SubscribeTo": "sub
 
 
 def _role(part: Part) -> str:
-    return next((_ROLES[cls.__name__] for cls in type(part).__mro__ if cls.__name__ in _ROLES), "")
+    return next((_ROLES[name] for name in _library_names(type(part)) if name in _ROLES), "")
 
 
 def _is_a(part: Part, name: str) -> bool:
     """Is it of that class of the library, which stands above this module?"""
-    return any(cls.__name__ == name and cls.__module__.startswith("axonlike.") for cls in type(part).__mro__)
+    return name in _library_names(type(part))
+
+
+@lru_cache(maxsize=1024)  # a snapshot asks several times for each part, and watchers take snapshots all day
+def _library_names(cls: type[Part]) -> tuple[str, ...]:
+    return tuple(each.__name__ for each in cls.__mro__ if each.__module__.startswith("axonlike."))
 
 
 def _counts(part: Any) -> dict[str, int]:
