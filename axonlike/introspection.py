@@ -309,16 +309,21 @@ _ROLES = {"Backplane": "provides", "PublishTo": "publishes", "SubscribeTo": "sub
 
 
 def _role(part: Part) -> str:
-    return next((_ROLES[name] for name in _library_names(type(part)) if name in _ROLES), "")
+    return next((_ROLES[name] for name in _library_names(part) if name in _ROLES), "")
 
 
 def _is_a(part: Part, name: str) -> bool:
     """Is it of that class of the library, which stands above this module?"""
-    return name in _library_names(type(part))
+    return name in _library_names(part)
+
+
+def _library_names(part: Part) -> tuple[str, ...]:
+    cls: Any = type(part)
+    return _names_of_class(cls)
 
 
 @lru_cache(maxsize=1024)  # a snapshot asks several times for each part, and watchers take snapshots all day
-def _library_names(cls: type[Part]) -> tuple[str, ...]:
+def _names_of_class(cls: type) -> tuple[str, ...]:
     return tuple(each.__name__ for each in cls.__mro__ if each.__module__.startswith("axonlike."))
 
 

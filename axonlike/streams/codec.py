@@ -24,6 +24,7 @@ import msgspec
 import numpy as np
 
 from axonlike.errors import AxonlikeError, MissingExtra, UsageError, show_value
+from axonlike.streams.arrays import PLAIN_DTYPES, Buffer, in_memory_order, is_order, laid_out
 from axonlike.streams.chunk import Axis, Chunk, StreamInfo
 from axonlike.streams.framing import FrameTooLong, LengthDecoder
 
@@ -45,7 +46,6 @@ DEFAULT_LIMIT_BYTES = 1024 * 1024
 HEADER_LIMIT_BYTES = 16 * 1024
 
 Compression = Literal["", "zlib", "blosc2"]
-Buffer = bytes | bytearray | memoryview
 
 
 # --------------------------------------------------------------------------------------------------------- errors
@@ -141,15 +141,6 @@ class _Header(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_field
 _encode_header = msgspec.msgpack.Encoder().encode
 _decode_header = msgspec.msgpack.Decoder(_Header).decode
 
-# The allow-list: by the name that numpy gives it, so that no text from outside reaches np.dtype().
-_PLAIN: dict[str, np.dtype[Any]] = {
-    dtype.str: dtype
-    for dtype in (
-        np.dtype(order + code)
-        for code in ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", "c16")
-        for order in "<>"
-    )
-}
 # Text of fixed length, in fields only: descriptions of markers.
 _TEXT: dict[str, np.dtype[Any]] = {dtype.str: dtype for dtype in (np.dtype(f"S{length}") for length in range(1, 257))}
 
@@ -157,7 +148,7 @@ _TEXT: dict[str, np.dtype[Any]] = {dtype.str: dtype for dtype in (np.dtype(f"S{l
 def _said_dtype(dtype: np.dtype[Any]) -> str | tuple[_Field, ...]:
     """How a dtype is written. Raises CodecError for one that is not in the list."""
     if dtype.names is None:
-        if dtype.str not in _PLAIN:
+        if dtype.str not in PLAIN_DTYPES:
             raise CodecError(f"samples of dtype {dtype} cannot be sent: make plain numbers of them (Convert)")
         return dtype.str
     fields = []
@@ -166,7 +157,7 @@ def _said_dtype(dtype: np.dtype[Any]) -> str | tuple[_Field, ...]:
         assert dtype.fields is not None
         field, offset = dtype.fields[name][:2]
         base, shape = field.subdtype or (field, ())
-        if offset != end or (base.str not in _PLAIN and base.str not in _TEXT) or base.names is not None:
+        if offset != end or (base.str not in PLAIN_DTYPES and base.str not in _TEXT) or base.names is not None:
             raise CodecError(
                 f"rows of dtype {dtype} cannot be sent: its field {name!r} is no plain number (or text up to 256 "
                 "bytes), or does not follow the one before without padding"
@@ -181,12 +172,12 @@ def _said_dtype(dtype: np.dtype[Any]) -> str | tuple[_Field, ...]:
 def _dtype_of(said: str | tuple[_Field, ...]) -> np.dtype[Any]:
     if isinstance(said, str):
         try:
-            return _PLAIN[said]
+            return PLAIN_DTYPES[said]
         except KeyError:
             raise BadChunk(f"a chunk of dtype {said!r}, which is not in the list of those that are taken") from None
     fields: list[tuple[str, np.dtype[Any], tuple[int, ...]]] = []
     for field in said:
-        base = _PLAIN.get(field.dtype) or _TEXT.get(field.dtype)
+        base = PLAIN_DTYPES.get(field.dtype) or _TEXT.get(field.dtype)
         if base is None:
             raise BadChunk(f"a chunk with a field of dtype {field.dtype!r}, which is not in the list of those taken")
         if base.itemsize * math.prod(field.shape) > _LONGEST_FIELD_BYTES:
@@ -259,7 +250,7 @@ class ChunkEncoder:
         news = info is not self._info and info != self._info
         if news:
             stream, dtype, said = stream + 1, _said_dtype(info.dtype), _said_info(info)
-        order, body = _in_memory_order(data)
+        order, body = in_memory_order(data)
         packed, compression = self._packed(body, data.dtype.itemsize)
         telling = said if news or self._always or self._describe_next else None
         time_ns = None if chunk.time_ns is None else int(chunk.time_ns)
@@ -328,25 +319,6 @@ def _plain(value: Any, depth: int = 0) -> Any:
     raise _NotPlain(show_value(value))
 
 
-def _in_memory_order(data: np.ndarray[Any, Any]) -> tuple[tuple[int, ...], memoryview]:
-    """The axes from slowest to fastest, ~axis where one runs backwards, and the bytes in that order."""
-    if data.flags.c_contiguous:
-        return tuple(range(data.ndim)), _bytes_of(data)
-    order = sorted(range(data.ndim), key=lambda axis: -abs(data.strides[axis]))
-    backwards = {axis for axis in order if data.strides[axis] < 0 and data.shape[axis] > 1}
-    turned = data[tuple(slice(None, None, -1 if axis in backwards else 1) for axis in range(data.ndim))]
-    native = turned.transpose(order)
-    if not native.flags.c_contiguous:
-        native = np.ascontiguousarray(native)
-    return tuple(~axis if axis in backwards else axis for axis in order), _bytes_of(native)
-
-
-def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
-    if not array.size:
-        return memoryview(b"")
-    return array.reshape(-1).view(np.uint8).data  # by way of uint8: a memoryview knows no structured dtype
-
-
 # -------------------------------------------------------------------------------------------------------- decoding
 
 
@@ -385,7 +357,7 @@ class ChunkDecoder:
         said = self._read(header)
         dtype = _dtype_of(said.dtype)
         shape, order = said.shape, said.order
-        if len(order) != len(shape) or sorted(axis if axis >= 0 else ~axis for axis in order) != [*range(len(shape))]:
+        if not is_order(order, len(shape)):
             raise BadChunk(f"a chunk whose axis order {order} does not name each axis of shape {shape} once")
         row_bytes = dtype.itemsize * math.prod(shape[1:])
         wanted = shape[0] * row_bytes
@@ -402,7 +374,7 @@ class ChunkDecoder:
         content = self._unpacked(said.compression, body, wanted)
         if len(content) != wanted:
             raise BadChunk(f"a chunk of shape {shape} and dtype {dtype} takes {wanted} bytes, {len(content)} came")
-        data = _laid_out(content, dtype, shape, order)
+        data = laid_out(content, dtype, shape, order)
         if said.info is not None:
             self._info, self._stream = info, said.stream
             self._sent = said.info, dtype, shape[1:]
@@ -483,18 +455,6 @@ def _unpacked_with_blosc2(body: Buffer, wanted: int) -> bytes:
             raise
         raise BadChunk(f"a chunk whose body blosc2 cannot unpack: {exc}") from exc
     return content
-
-
-def _laid_out(content: Buffer, dtype: np.dtype[Any], shape: tuple[int, ...], order: tuple[int, ...]) -> Any:
-    """The array of these bytes, its axes in memory as `order` says."""
-    if not len(content):
-        return np.empty(shape, dtype)
-    axes = [axis if axis >= 0 else ~axis for axis in order]
-    native = np.frombuffer(content, dtype).reshape([shape[axis] for axis in axes])
-    data = native.transpose(np.argsort(axes))
-    if min(order) < 0:
-        data = data[tuple(slice(None, None, -1 if ~axis in order else 1) for axis in range(len(shape)))]
-    return data
 
 
 def _check_compression(name: str, who: str) -> None:
