@@ -111,7 +111,7 @@ class _Cycle:
         self.members = members
 
     def is_over(self) -> bool:
-        """True when nothing can come from outside and every member waits on empty boxes, without a timer."""
+        """True when nothing can come from outside and every member waits on empty boxes, without timer or hold."""
         for member in self.members:
             if not _is_quiet(member):
                 return False
@@ -131,6 +131,10 @@ def _is_quiet(part: Part) -> bool:
         part = work.pop()
         if part._state is _WAITING:
             if part._timer is not None or any(inbox.depth for inbox in part._data):
+                return False
+            scheduler = part._scheduler
+            held = scheduler._outside.get(part) if scheduler is not None else None
+            if held is not None and not held[1]():  # something outside brings it messages
                 return False
         elif part._state is not State.HOLLOW:
             return False

@@ -386,3 +386,35 @@ def test_a_loop_that_does_not_yield_is_told_with_its_line_and_the_users_lines_on
     assert told.endswith(f"  test_scheduler.py:{line}: self.wait() alone does not wait: write `yield self.wait()`")
     assert "asyncio" not in told
     assert "axonlike/scheduler.py" not in told
+
+
+def test_a_circle_is_not_over_while_one_of_its_parts_waits_for_something_outside() -> None:
+    class Listens(Component):
+        """Gets a message from a callback, which the scheduler knows of by its hold alone."""
+
+        Inboxes = {"arrived": "from outside"}
+
+        def main(self) -> Generator[Any, Any, None]:
+            assert self.scheduler is not None
+            assert self.scheduler.loop is not None
+            self.scheduler.hold(self, "a callback comes")
+            self.scheduler.loop.call_later(5.0, self.came)
+            yield self.wait("inbox", "arrived")
+            self.send(self.recv("arrived"))
+            yield self.wait("inbox")
+            answers.append(self.recv())
+
+        def came(self) -> None:
+            self.open_inbox("arrived").put("news")
+            assert self.scheduler is not None
+            self.scheduler.release(self)
+
+    class Answers(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            while True:
+                yield self.wait()
+                self.send(f"{self.recv()} has come")
+
+    answers: list[str] = []
+    run_virtual(Pipeline(Listens(), Answers(), circular=True))
+    assert answers == ["news has come"]
