@@ -8,7 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import displays, fanout, filters, idle, imports, messages, observing, signals, spectrum, wsa4000
+from benchmarks import (
+    displays,
+    fanout,
+    filters,
+    idle,
+    imports,
+    messages,
+    observing,
+    plotting,
+    signals,
+    spectrum,
+    wsa4000,
+)
 from benchmarks.harness import Options, Table, machine, render, to_json
 
 __all__ = ["main"]
@@ -24,6 +36,7 @@ SECTIONS: dict[str, Callable[[Options], list[Table]]] = {
     "filters": filters.run,
     "wsa4000": wsa4000.run,
     "displays": displays.run,
+    "plotting": plotting.run,
 }
 FULL = Options()
 QUICK = Options(quick=True, rounds=3, run_s=0.02, scale=0.1)

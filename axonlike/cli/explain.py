@@ -210,6 +210,17 @@ EXPLANATIONS: dict[str, Explanation] = {
         "The connection stands, and nothing came for read_timeout_s. It may wait for a trigger, or for an external "
         "reference clock that is not there; or a firewall holds back the data port.",
     ),
+    "AX660": Explanation(
+        "a plot cannot be watched",
+        "Nothing answers at that address, what answers is no plot or one of another version, or it has as many viewers "
+        "as it lets in. Compare host and port with what the calculation says; from another machine look through "
+        "`ssh -L PORT:127.0.0.1:PORT HOST`, or give the plot TLS.",
+    ),
+    "AX661": Explanation(
+        "the plot has another token",
+        "A plot makes a new token for each run, unless it is given one (LivePlot(token=...), AXONLIKE_PLOT_TOKEN). "
+        "Take the one behind the # of the address that this run has printed.",
+    ),
 }
 
 

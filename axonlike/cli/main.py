@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "tap": Command("tap", "print what a component of a running system sends"),
     "record": Command("record", "record what a component sends to a file"),
     "replay": Command("replay", "send a recording: print it, show it, convert it"),
+    "plot": Command("plot", "look at the live plot of a calculation that runs somewhere else"),
     "new": Command("new", "write a small project to start from"),
     "schema": Command("schema", "print the JSON Schema of graph files"),
     "components": Command("components", "list the components that a graph file may name"),

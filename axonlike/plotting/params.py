@@ -74,8 +74,8 @@ def params_of(specs: Mapping[str, Any]) -> dict[str, Param]:
     """
     params: dict[str, Param] = {}
     for name, spec in specs.items():
-        if not isinstance(name, str) or not name.isidentifier():
-            raise UsageError(f"params: {name!r} is no name that can be written as plot.params.{name}")
+        if not isinstance(name, str) or not name.isidentifier() or name.startswith("_") or hasattr(Params, name):
+            raise UsageError(f"params: {name!r} is no name that can be read as plot.params.{name}; take another")
         if isinstance(spec, Param):
             params[name] = spec
         elif isinstance(spec, bool | int | float | str):
@@ -96,20 +96,20 @@ class Params:
     Setting one here shows it in all windows. Reading is one lookup; any thread may.
     """
 
-    __slots__ = ("_changed", "_specs", "_values")
+    __slots__ = ("_changed", "_values", "specs")
 
     def __init__(self, specs: Mapping[str, Param], changed: Any = None) -> None:
-        self._specs = dict(specs)
+        self.specs: dict[str, Param] = dict(specs)
         self._values: dict[str, ParamValue] = {name: spec.value for name, spec in specs.items()}
         self._changed = changed
 
     def _known(self, name: str) -> Param:
         try:
-            return self._specs[name]
+            return self.specs[name]
         except KeyError:
-            there_are = ", ".join(self._specs) or "none"
+            there_are = ", ".join(self.specs) or "none"
             raise UsageError(
-                f"there is no parameter {name!r}{did_you_mean(name, self._specs)} (there are: {there_are})"
+                f"there is no parameter {name!r}{did_you_mean(name, self.specs)} (there are: {there_are})"
             ) from None
 
     def take(self, name: str, value: Any) -> ParamValue:

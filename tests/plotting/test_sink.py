@@ -1,0 +1,109 @@
+"""A plot at the end of a pipeline: the same as calling it, and nobody waits for its window."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from axonlike import Component, Graphline, Pipeline, run
+from axonlike.errors import ComponentError
+from axonlike.plotting.messages import Did
+from axonlike.plotting.sink import PlotSink
+from axonlike.testing import Feeder, Probe, check_component
+
+VIEWER = str(Path(__file__).with_name("plain_viewer.py"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "viewer.jsonl"
+
+
+def command(file: Path, *words: str) -> list[str]:
+    return [sys.executable, VIEWER, str(file), *words]
+
+
+def frames(file: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line["is_"] == "frame"]
+
+
+@pytest.mark.parametrize(
+    ("message", "args", "kwargs"),
+    [
+        ({"e": 1.5, "s": "a"}, [], {"e": 1.5, "s": "a"}),
+        ((1, 2), [1, 2], {}),
+        (np.arange(3), [[0, 1, 2]], {}),
+        ([4, 5], [[4, 5]], {}),
+    ],
+)
+def test_each_message_is_a_call(file: Path, message: Any, args: Any, kwargs: Any) -> None:
+    sink = PlotSink(viewer=command(file))
+    run(Pipeline(Feeder([message]), sink))
+    assert [(frame["args"], frame["kwargs"]) for frame in frames(file)] == [(args, kwargs)]
+    assert sink.counters.offered == 1
+    assert sink.counters.drawn == 1
+    assert sink.plot is None
+
+
+def test_the_last_message_is_drawn_whatever_came_before(file: Path) -> None:
+    run(Pipeline(Feeder([{"n": number} for number in range(5000)]), PlotSink(viewer=command(file, "slow=0.05"))))
+    assert frames(file)[-1]["kwargs"] == {"n": 4999}
+    assert len(frames(file)) < 100
+
+
+class Caller(Component):
+    """Sends until it is told that the user has done something."""
+
+    def main(self) -> Generator[Any, Any, None]:
+        while not self.data_ready():
+            self.send({"n": 1})
+            yield self.wait(timeout=0.01)
+        self.recv()
+
+
+def test_what_the_user_does_comes_out_and_parameters_go_in(file: Path) -> None:
+    events = Probe()
+    sink = PlotSink(viewer=command(file, "click"), params={"dt": 1.0})
+    run(
+        Graphline(
+            CALLER=Caller(), PLOT=sink, SET=Feeder([{"dt": 4.0}]), TEE=Tee(), EVENTS=events,
+            links="CALLER -> PLOT; SET -> PLOT.params; PLOT.events -> TEE -> CALLER; TEE.copy -> EVENTS",
+        )
+    )  # fmt: skip
+    assert events.messages == [Did("click", panel="n", x=1.0, y=2.0, button=1)]
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [line["values"] for line in lines if "values" in line][-1] == {"dt": 4.0}
+
+
+class Tee(Component):
+    """Both get it."""
+
+    Outboxes = {"copy": "the same"}
+
+    def main(self) -> Generator[Any, Any, None]:
+        while True:
+            yield self.wait()
+            for message in self.inbox():
+                self.send(message)
+                self.send(message, "copy")
+
+
+def test_a_parameter_that_there_is_not_is_its_failure(file: Path) -> None:
+    with pytest.raises(ComponentError, match="no parameter 'dx'"):
+        run(
+            Graphline(
+                P=PlotSink(viewer=command(file), params={"dt": 1.0}), S=Feeder([{"dx": 1}]), links="S -> P.params"
+            )
+        )
+
+
+def test_it_is_a_component_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AXONLIKE_PLOT", "off")
+    check_component(lambda: PlotSink(), messages=[{"n": 1}, (1, 2), 3])
