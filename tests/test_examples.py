@@ -81,6 +81,26 @@ SIGNAL_WINDOWS = {
     "two_radios": "SpectrumView",
     "webcam": "ImageView",
 }
+# A calculation with a live plot, in SDL's dummy window: name -> (its argument, what it prints at its end).
+PLOT_EXAMPLES = {
+    "plot_field": ("20", r""),
+    "plot_matplotlib": ("50", r"50 swings\n"),
+    "plot_relaxation": ("2000", r"2000 steps, energy \S+\n"),
+}
+WATCHED = """
+import runpy, sys
+from axonlike.plotting import LivePlot
+made = []
+class Noted(LivePlot):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        made.append(self)
+import axonlike.plotting, axonlike.plotting.sink
+axonlike.plotting.LivePlot = axonlike.plotting.sink.LivePlot = Noted
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print([plot.counters.drawn > 0 for plot in made], file=sys.stderr)
+"""
 # In virtual time, because what they print depends on which of two timers is first: on a machine that stalls, either.
 TIMED_EXAMPLES = {"async_pipeline", "timers"}
 IN_VIRTUAL_TIME = """
@@ -96,7 +116,7 @@ with isolated(Scheduler(loop_factory=virtual_loops(Virtual()))):
 
 def test_each_example_is_executed_here() -> None:
     there_are = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert there_are == GOLDEN_EXAMPLES.keys() | DRIVEN_EXAMPLES | WINDOW_EXAMPLES | SIGNAL_WINDOWS.keys()
+    assert there_are == GOLDEN_EXAMPLES.keys() | DRIVEN_EXAMPLES | WINDOW_EXAMPLES | SIGNAL_WINDOWS.keys() | PLOT_EXAMPLES.keys()
 
 
 def test_each_example_is_listed_and_says_how_to_run_it() -> None:
@@ -118,6 +138,18 @@ def test_it_prints_what_it_should(name: str, tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, (GOLDEN / f"{name}.out").read_text()), done.stderr
     assert name == "restart" or is_quiet(done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("name", PLOT_EXAMPLES)
+def test_a_calculation_with_a_plot_runs_to_its_end_and_has_been_seen(name: str, tmp_path: Path) -> None:
+    argument, prints = PLOT_EXAMPLES[name]
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, EXAMPLES / f"{name}.py", argument], capture_output=True, text=True,
+        timeout=HANG_GUARD_S, cwd=tmp_path, env={**_environment(), "SDL_VIDEODRIVER": "dummy"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(prints, done.stdout), done.stdout
+    assert done.stderr == "[True]\n"
 
 
 def test_the_restarted_component_is_named_in_the_log(tmp_path: Path) -> None:
@@ -443,7 +475,7 @@ def test_the_ten_line_script_says_what_it_received(tmp_path: Path) -> None:
 def test_the_monitor_tells_what_is_missing(tmp_path: Path) -> None:
     done = _run("stream_monitor", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "1 gaps, 10 rows lost" in done.stdout.splitlines()[-1]
+    assert "1 gap, 10 rows lost" in done.stdout.splitlines()[-1]
 
 
 # -- an event calls a web hook and is mailed

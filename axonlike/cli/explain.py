@@ -147,6 +147,21 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Its StreamInfo went out before this receiver joined, or was lost. Let the sender describe its stream with "
         "each chunk: ChunkEncoder(describe=\"always\").",
     ),
+    "AX617": Explanation(
+        "a message of a live plot cannot be read",
+        "It is no message of this version, or contradicts itself. Compare the versions at both ends; a port that is "
+        "given to the plot must not be another program's.",
+    ),
+    "AX618": Explanation(
+        "a message of a live plot is too long",
+        "A frame is longer than the viewer takes: `axonlike plot --limit-mb`, or PlotSource(limit_bytes=...). What a "
+        "viewer says may have 16 KiB.",
+    ),
+    "AX619": Explanation(
+        "a plotter of your own cannot be loaded, or cannot draw",
+        "The class is loaded anew in the viewer's process, by its module and name; the text says where it failed. A "
+        "script is loaded without its main part, so its calculation belongs under `if __name__ == \"__main__\":`.",
+    ),
     "AX620": Explanation(
         "a server cannot listen",
         "The port is in use, needs privileges, or the address is not this machine's. Port 0 takes any free one.",

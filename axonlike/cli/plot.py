@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -32,12 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit-mb", metavar="N", type=float, default=64.0, help="the longest frame that is taken (64)"
     )
+    parser.add_argument("--json", action="store_true", help="tell errors as one JSON document on stderr, for programs")
     parser.add_argument("--once", action="store_true", help="end when the calculation does")
 
 
 def run(options: argparse.Namespace) -> int:
     """Look until the window is closed."""
-    from axonlike.errors import AxonlikeError
+    from axonlike.errors import AxonlikeError, UsageError
     from axonlike.plotting.source import PlotSource
     from axonlike.plotting.viewer import view
 
@@ -65,15 +68,20 @@ def run(options: argparse.Namespace) -> int:
             reconnect=not options.once,
             limit_bytes=round(options.limit_mb * 1024 * 1024),
         )
+    except UsageError as exc:
+        raise Failure(str(exc)) from exc
     except AxonlikeError as exc:
         raise Failure(str(exc), _exit_of(exc)) from exc
     try:
         view(source, title=address, plotter=plotter)
     except AxonlikeError as exc:
-        from axonlike.cli.errors import exit_code_of, show
+        from axonlike.cli import errors
 
-        show(exc)
-        return exit_code_of(exc)
+        if options.json:
+            print(json.dumps(errors.as_json(exc), indent=2, ensure_ascii=False), file=sys.stderr)
+        else:
+            errors.show(exc)
+        return errors.exit_code_of(exc)
     return Exit.OK
 
 

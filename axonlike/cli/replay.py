@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from axonlike.cli.output import Exit, Failure
+from axonlike.errors import counted
 
 if TYPE_CHECKING:
     from axonlike.component import Component
@@ -157,14 +158,14 @@ def _tell_info(options: argparse.Namespace) -> int:
         shape = " x ".join(map(str, stream["shape"])) or "1"
         rate = f" at {stream['sample_rate_hz']:g} Hz" if stream["sample_rate_hz"] else ""
         print(f"  {name}: {stream['kind']}, {shape} of {stream['dtype']}{rate}{_units(stream['units'])}")
-        print(f"      {stream['rows']} rows in {_counted(len(stream['segments']), 'segment')}, {_gaps(stream)}")
+        print(f"      {stream['rows']} rows in {counted(len(stream['segments']), 'segment')}, {_gaps(stream)}")
         if channels:
             print(f"      channels: {channels}")
         for segment in stream["segments"] if len(stream["segments"]) > 1 else ():
             before = f", after {segment['missing']} missing" if segment["missing"] else ""
             print(f"      {segment['rows']} rows from index {segment['index']} on{before}")
     if told["marks"]:
-        print(f"  {_counted(len(told['marks']), 'mark')}")
+        print(f"  {counted(len(told['marks']), 'mark')}")
         for mark in told["marks"][:20]:
             print(f"      {_mark_text(mark['label'], mark['sample'], mark['of'])}")
         if len(told["marks"]) > 20:
@@ -185,12 +186,8 @@ def _units(units: str) -> str:
     return f" in {units}" if units else ""
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def _gaps(stream: dict[str, Any]) -> str:
-    return f"{stream['missing']} missing in {_counted(stream['gaps'], 'gap')}" if stream["gaps"] else "no gap"
+    return f"{stream['missing']} missing in {counted(stream['gaps'], 'gap')}" if stream["gaps"] else "no gap"
 
 
 def _mark_text(label: str, sample: int | None, of: str) -> str:

@@ -39,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--replay", action="append", default=[], metavar="NAME=FILE",
         help="a recording in the place of the source that is called NAME (or has that path); may be said several times",
     )  # fmt: skip
+    parser.add_argument(
+        "--plot", metavar="WHERE",
+        help="where its live plots are seen: off, window, listen=HOST:PORT, or window,listen=HOST:PORT",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="tell errors as one JSON document on stderr, for programs")
     parser.add_argument("file", metavar="FILE", help="a script (.py) or a graph file (.toml)")
     parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="the script's own")
@@ -49,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
     path = Path(options.file)
     _check_file(path)
     os.environ["AXONLIKE_OBSERVE"] = "1" if options.observe else "0"
+    if options.plot is not None:
+        os.environ["AXONLIKE_PLOT"] = options.plot
     try:
         with _replayed(options.replay):
             if path.suffix == ".toml":

@@ -49,14 +49,15 @@ class LocalConnection:
         self._sock = sock
         self._welcome = welcome
         self._limit_bytes = limit_bytes
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._opening: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] | None = None
         self._pid_fd = -1
         self._calculation_is_gone: asyncio.Event | None = None
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(sock=self._sock)
-        return self._streams
+        # Shielded: a socket that is closed while an event loop takes it over ends the process (libuv).
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(asyncio.open_connection(sock=self._sock))
+        return await asyncio.shield(self._opening)
 
     async def receive(self) -> Message | None:
         """The next message; None at the end."""
@@ -127,10 +128,10 @@ class LocalConnection:
     async def close(self) -> None:
         """Let go of the socket."""
         self._forget_pid()
-        if self._streams is None:
+        if self._opening is None:
             self._sock.close()
             return
-        _, writer = self._streams
+        _, writer = await self._opening
         writer.close()
         try:
             await writer.wait_closed()

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 
@@ -22,6 +21,7 @@ import msgspec
 import numpy as np
 
 from axonlike.errors import AxonlikeError, UsageError, show_value
+from axonlike.plotting.own_objects import OwnObject, made_again
 from axonlike.plotting.params import Param, ParamValue
 from axonlike.streams.arrays import PLAIN_DTYPES, Buffer, in_memory_order, is_order, laid_out
 from axonlike.streams.chunk import Chunk
@@ -245,20 +245,6 @@ class Other:
         return hash(self.text)
 
 
-class _Kept:
-    """An object of the user's own as it was at its call."""
-
-    __slots__ = ("pickled", "text")
-
-    def __init__(self, value: Any) -> None:
-        self.text = show_value(value)
-        try:
-            self.pickled: bytes | None = pickle.dumps(value, protocol=5)
-        except Exception as exc:
-            self.pickled = None
-            self.text += f" (it cannot be sent: {exc})"
-
-
 _ATOMS = frozenset((int, float, bool, complex, str, bytes, type(None)))
 
 
@@ -283,12 +269,12 @@ def copied(value: Any, depth: int = 0) -> Any:
         try:
             made = np.array(value)
         except Exception:
-            return _Kept(value)
+            return OwnObject(value)
         if made.dtype.str in PLAIN_DTYPES and not isinstance(value, np.ma.MaskedArray):
             return made
         if isinstance(value, np.ma.MaskedArray) and made.dtype.kind == "f":
             return np.ma.filled(value, np.nan)
-    return _Kept(value)
+    return OwnObject(value)
 
 
 # ------------------------------------------------------------------------------------------------------------- encoding
@@ -328,7 +314,7 @@ class _Writer:
             return {"map": {key: self.node(each) for key, each in value.items()}}
         if kind is complex:
             return {"complex": [self.node(value.real), self.node(value.imag)]}
-        if kind is _Kept:
+        if kind is OwnObject:
             self.has_objects = True
             if self.private and value.pickled is not None:
                 self.buffers.append(value.pickled)
@@ -343,7 +329,7 @@ class _Writer:
 
     def _array(self, array: np.ndarray[Any, Any]) -> Any:
         if array.dtype.str not in PLAIN_DTYPES or array.ndim > _MOST_DIMENSIONS:
-            return self.node(_Kept(array))
+            return self.node(OwnObject(array))
         order, memory = in_memory_order(array)
         self.buffers.append(memory)
         return {"array": [array.dtype.str, list(array.shape), list(order), len(self.buffers) - 1]}
@@ -461,7 +447,7 @@ class _Reader:
                 return bytes(self._buffer(at))
             case {"object": str(text), "at": int(at)} if self.private:
                 try:
-                    return pickle.loads(self._buffer(at))
+                    return made_again(self._buffer(at))
                 except Exception as exc:
                     return Other(f"{text} (it cannot be made again here: {exc})")
             case {"object": str(text)}:

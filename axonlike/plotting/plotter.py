@@ -25,9 +25,9 @@ the script is run as far as to where it makes its LivePlot, and no further: see 
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.machinery
+import importlib.util
 import inspect
-import io
 import logging
 import os
 import sys
@@ -384,15 +384,22 @@ def _loaded(name: PlotterName) -> Any:
     return found
 
 
+class _ScriptLoader(importlib.machinery.SourceFileLoader):
+    """Leaves no __pycache__ beside a script, as running it leaves none."""
+
+    def set_data(self, *_: Any, **__: Any) -> None:
+        """Not kept."""
+
+
 def _script(file: str) -> types.ModuleType:
     """Run a script as a module. It takes the place of `__main__`, so that objects of its classes can be unpickled."""
-    module = types.ModuleType(_LOADED_AS)
-    module.__file__ = file
-    with io.open_code(file) as source:
-        code = compile(source.read(), file, "exec")
+    spec = importlib.util.spec_from_file_location(_LOADED_AS, file, loader=_ScriptLoader(_LOADED_AS, file))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
     sys.modules["__main__"] = sys.modules[_LOADED_AS] = module
     sys.argv[:] = [file]
-    exec(code, vars(module))
+    spec.loader.exec_module(module)
     return module
 
 

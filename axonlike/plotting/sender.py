@@ -110,6 +110,7 @@ class Viewer:
     """Number of the newest frame that it was sent."""
     drawn = 0
     paused = False
+    failed = False
 
     def send(self, blob: bytes) -> None:
         """Give it a message."""
@@ -205,6 +206,7 @@ class Sender:
         if isinstance(message, Drawn):
             if viewer.seen and message.number <= viewer.seen and message.number > viewer.drawn:
                 viewer.drawn = message.number
+                viewer.failed = False
                 self.drawn += 1
                 viewer.asks = True
                 self._note_progress()
@@ -220,7 +222,7 @@ class Sender:
             self._on_did(message)
         elif isinstance(message, Failed):
             log.warning("the plot in a viewer (%s) cannot be drawn: %s", viewer.kind, message.text)
-            viewer.paused = True  # it is not waited for
+            viewer.failed = True  # it is not waited for, until it has drawn something
             self._note_progress()
 
     def left(self, viewer: Viewer) -> None:
@@ -355,7 +357,7 @@ class Sender:
         if snapshot is not None and (self._frame is None or snapshot[0] >= self._frame.call):
             self.take(snapshot)
         until_s = self.loop.time() + timeout_s
-        while behind := [viewer for viewer in self.viewers if not viewer.paused and viewer.drawn < self.taken]:
+        while behind := [viewer for viewer in self.viewers if self._owes(viewer)]:
             left_s = until_s - self.loop.time()
             if left_s <= 0:
                 break
@@ -368,6 +370,9 @@ class Sender:
         for viewer in self.viewers:
             self._serve(viewer)
         return not behind
+
+    def _owes(self, viewer: Viewer) -> bool:
+        return viewer.drawn < self.taken and not viewer.paused and not viewer.failed
 
     def _note_progress(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -57,8 +57,8 @@ log = logging.getLogger("axonlike.plot")
 
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PAGES: Final = (
-    "index.html", "style.css", "icon.svg", "viewer.js", "axes.js", "colormaps.js", "connection.js", "controls.js",
-    "messages.js", "panel.js", "shown.js",
+    "index.html", "style.css", "icon.svg", "viewer.js", "axes.js", "colormaps.js", "colours.js", "connection.js",
+    "controls.js", "curves.js", "messages.js", "panel.js", "raster.js", "shown.js",
 )  # fmt: skip
 
 # A notebook shows the page in a frame: of Jupyter on this machine (or through a tunnel), or of an editor.

@@ -119,6 +119,12 @@ class PlotSource(Component):
             scheduler.release(self)
             self._task.cancel()
 
+    def consumer_ended(self, outbox: str) -> None:
+        """Nobody looks any more: an ordinary end, since what the user did last is still to be told."""
+        scheduler = self.scheduler
+        if outbox == "outbox" and scheduler is not None:
+            scheduler.input_ended(self)
+
     def _arrived(self, message: Any) -> None:
         if not self.ended:
             self.open_inbox("arrived").put(message)

@@ -48,6 +48,7 @@ _NARROW_PX: Final = 620
 _SETS_PER_S: Final = 30.0
 _QUIET_S: Final = 2.0
 """After which time without a frame the status line says so."""
+_FOR_EVER_S: Final = 1e9
 _SAID_S: Final = 8.0
 _LAST_FRAME_S: Final = 2.0
 """How long the end of a calculation waits for its last picture."""
@@ -203,11 +204,15 @@ class PlotView(Instrument):
         scheduler = self.scheduler
         assert scheduler is not None
         if self._ends_at_s is None or self._ends_at_s == float("inf"):
-            return None
+            # With a time-out a circle with a source that has ended is not taken for over, as long as there is a window.
+            return _FOR_EVER_S if self._input_is_over else None
         until_s = self._ends_at_s
         if self._undrawn is not None:
             until_s = max(until_s, self._came_s + _LAST_FRAME_S)
         return max(0.0, until_s - scheduler.time())
+
+    def consumer_ended(self, outbox: str) -> None:
+        """Nobody is told any more what its user does: no reason to end for something to be looked at."""
 
     def _end_soon(self) -> None:
         scheduler = self.scheduler

@@ -10,7 +10,7 @@ import contextlib
 import signal
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from axonlike import Pipeline, Scheduler
 from axonlike.errors import AxonlikeError, ComponentError
@@ -18,34 +18,43 @@ from axonlike.plotting.link import Connection, LocalConnection, receive_now
 from axonlike.plotting.messages import BadMessage, Failed, Welcome, encode
 from axonlike.plotting.source import PlotSource
 
+if TYPE_CHECKING:
+    from axonlike.plotting.plotter import OwnPlotter
+
 __all__ = ["main", "view"]
 
 
-def view(source: PlotSource, *, title: str = "", plotter: Any = None) -> None:
+def view(source: PlotSource, *, title: str = "", plotter: OwnPlotter | None = None) -> None:
     """Show what comes from there in a window, until that is closed or there comes no more."""
+    # A drawing of the user's own may take its time, and the terminal is the calculation's: no watchdog.
+    scheduler = Scheduler(watchdog_s=None)
+    if plotter is not None and plotter.own_windows:
+        from axonlike.plotting.own_windows import OwnWindows
+
+        scheduler.run(Pipeline(source, OwnWindows(plotter), circular=True))
+        return
     from axonlike.components.ui.display import Display
     from axonlike.plotting.view import PlotView
 
-    scheduler = Scheduler()
     scheduler.run(Display(title=title), Pipeline(source, PlotView(plotter), circular=True))
 
 
 def main(arguments: list[str]) -> int:
     """Be the viewer at the other end of this file descriptor."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sock = socket.socket(fileno=int(arguments[0]))
-    sock.set_inheritable(False)
-    try:
-        welcome = receive_now(sock)
-    except (BadMessage, OSError):
-        return 1
-    assert isinstance(welcome, Welcome)
-    try:
-        _show(welcome, sock)
-    except AxonlikeError as exc:
-        cause = exc.cause if isinstance(exc, ComponentError) else exc
-        _tell(sock, f"{cause}")
-        return 3
+    with socket.socket(fileno=int(arguments[0])) as sock:
+        sock.set_inheritable(False)
+        try:
+            welcome = receive_now(sock)
+        except (BadMessage, OSError):
+            return 1
+        assert isinstance(welcome, Welcome)
+        try:
+            _show(welcome, sock)
+        except AxonlikeError as exc:
+            cause = exc.cause if isinstance(exc, ComponentError) else exc
+            _tell(sock, f"{cause}")
+            return 3
     return 0
 
 
@@ -59,13 +68,7 @@ def _show(welcome: Welcome, sock: socket.socket) -> None:
     async def connect() -> Connection:
         return LocalConnection(sock.dup(), welcome)
 
-    source = PlotSource(connect=connect)
-    if plotter is not None and plotter.own_windows:
-        from axonlike.plotting.own_windows import OwnWindows
-
-        Scheduler().run(Pipeline(source, OwnWindows(plotter), circular=True))
-    else:
-        view(source, title=welcome.title, plotter=plotter)
+    view(PlotSource(connect=connect), title=welcome.title, plotter=plotter)
 
 
 def _tell(sock: socket.socket, text: str) -> None:

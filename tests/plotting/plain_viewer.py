@@ -47,7 +47,7 @@ async def main(file: str, words: dict[str, str], fd: str) -> None:
                     panels=list(message.panels),
                 )
                 if "garbage" in words:
-                    connection._streams[1].write(b"\0\0\0\5hello")  # type: ignore[attr-defined]
+                    (await connection._open())[1].write(b"\0\0\0\5hello")  # type: ignore[attr-defined]
                     continue
                 await connection.send(Failed(words["fail"]) if "fail" in words else Ready("window"))
                 if "fail" in words:

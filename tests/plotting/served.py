@@ -14,7 +14,7 @@ import aiohttp
 
 from axonlike.plotting.client import RemoteConnection
 from axonlike.plotting.handshake import PROTOCOL, ViewerSide
-from axonlike.plotting.messages import Did, Drawn, Frame, Message, Panel, Ready, Welcome
+from axonlike.plotting.messages import Did, Drawn, Frame, Message, Panel, Ready, Welcome, decode
 from axonlike.plotting.params import Params, params_of
 from axonlike.plotting.sender import Desk, Sender
 from axonlike.plotting.server import PlotServer
@@ -69,6 +69,7 @@ async def looking(plot: Plot, token: str = TOKEN) -> AsyncIterator[RemoteConnect
     try:
         await connection.send(Ready("remote"))
         assert isinstance(await connection.receive(), Welcome)
+        await until(lambda: all(viewer.asks or viewer.seen for viewer in plot.sender.viewers))
         yield connection
     finally:
         await connection.close()
@@ -83,13 +84,14 @@ async def raw(plot: Plot, **settings: Any) -> AsyncIterator[aiohttp.ClientWebSoc
             yield socket
 
 
-async def shaken(socket: aiohttp.ClientWebSocketResponse[Any], token: str = TOKEN) -> None:
-    """The handshake, by hand."""
-    side = ViewerSide(token)
+async def shaken(socket: aiohttp.ClientWebSocketResponse[Any]) -> Message:
+    """The handshake, by hand. Returns what the plot says first."""
+    side = ViewerSide(TOKEN)
     reply = side.reply(await socket.receive_bytes())
     assert reply is not None
     await socket.send_bytes(reply)
     assert side.trusts(await socket.receive_bytes())
+    return decode(await socket.receive_bytes())
 
 
 async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:

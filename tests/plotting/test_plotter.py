@@ -252,7 +252,7 @@ def test_a_class_that_is_at_hand_needs_no_name(viewer: None) -> None:
     assert own.name.endswith("Local")
 
 
-def test_what_stands_under_the_guard_of_a_script_is_not_run(load: Load) -> None:
+def test_what_stands_under_the_guard_of_a_script_is_not_run(load: Load, tmp_path: Path) -> None:
     own = load("""
         class Own:
             def draw(self):
@@ -262,6 +262,7 @@ def test_what_stands_under_the_guard_of_a_script_is_not_run(load: Load) -> None:
             raise SystemExit("the calculation began again")
     """)
     assert own.draw(frame(), AREA).kwargs == {"name": "__mp_main__"}
+    assert [path.name for path in tmp_path.iterdir()] == ["own.py"]
 
 
 def test_modules_beside_the_script_are_found(load: Load, tmp_path: Path) -> None:

@@ -29,7 +29,6 @@ from axonlike.plotting.messages import (
     Set,
     Values,
     Welcome,
-    decode,
     encode,
 )
 from axonlike.plotting.server import PlotServer
@@ -535,9 +534,7 @@ def test_with_tls_it_serves_every_address(certificates: tuple[ssl.SSLContext, ss
 def test_what_a_viewer_is_told_first_is_readable_by_its_description():
     async def main() -> None:
         async with a_plot() as plot, raw(plot) as socket_:
-            await shaken(socket_)
-            await socket_.send_bytes(encode(Ready("web")))
-            welcome = decode(await socket_.receive_bytes())
+            welcome = await shaken(socket_)
             assert isinstance(welcome, Welcome)
             assert welcome.title == "Test"
             assert welcome.plotter is None

@@ -70,8 +70,11 @@ class Calculation(Component):
             else:
                 self.send(message)
                 yield
-        while self._stays:
-            yield self.wait("inbox")
+        try:
+            while self._stays:
+                yield self.wait("inbox", timeout=1e9)
+                self._keep()
+        finally:
             self._keep()
 
     def _keep(self) -> None:
@@ -92,19 +95,8 @@ def watch(
         display,
         Pipeline(calculation, view, circular=True),
         User(*acts, each_s=each_s, closes=closes),
-        Collect(calculation, view),
     )
     return calculation, display
-
-
-class Collect(Component):
-    """Nothing: a part that ends at once, so that a run always has one."""
-
-    def __init__(self, calculation: Calculation, view: PlotView) -> None:
-        self.parts = (calculation, view)
-
-    def main(self) -> Generator[Any, Any, None]:
-        yield
 
 
 def pixels() -> npt.NDArray[np.uint8]:
@@ -129,6 +121,11 @@ def place(view: PlotView, name: str, across: float = 0.5, down: float = 0.5) -> 
 def point_at(view: PlotView, name: str, across: float = 0.5, down: float = 0.5) -> None:
     pygame.mouse.set_pos(place(view, name, across, down))
     post(pygame.MOUSEMOTION, pos=place(view, name, across, down), rel=(0, 0), buttons=(0, 0, 0))
+
+
+def window(view: PlotView) -> Display:
+    assert view._display is not None
+    return view._display
 
 
 def panel(view: PlotView, name: str) -> AxesPanel:
@@ -156,14 +153,15 @@ def test_it_says_once_that_it_can_be_seen_and_answers_each_frame_when_it_is_draw
         def _keep(self) -> None:
             before = len(self.answers)
             super()._keep()
-            drawn.extend((answer, like(pixels(), TRACES[0]).any()) for answer in self.answers[before:])
+            new = [answer for answer in self.answers[before:] if not isinstance(answer, Did)]
+            drawn.extend((answer, bool(like(pixels(), TRACES[0]).any())) for answer in new)
 
     view = PlotView()
     calculation = Seen(
         Welcome(hold=True), PAUSE(0.2), frame(1), PAUSE(0.2), frame(2), PAUSE(0.2), Welcome(), PAUSE(0.2)
     )
     run_virtual(Display((600, 400)), Pipeline(calculation, view, circular=True), User(lambda: None, each_s=1.0))
-    assert [(answer, seen) for answer, seen in drawn if not isinstance(answer, Did)] == [
+    assert drawn == [
         (Ready(), False), (Drawn(1), True), (Drawn(2), True),
     ]  # fmt: skip
 
@@ -196,7 +194,7 @@ def test_a_calculation_that_goes_without_a_word_takes_its_window_with_it() -> No
 @pytest.mark.parametrize("last", [[Ended("all done", hold=True)], []])
 def test_a_window_that_is_to_stay_stays_until_it_is_closed(last: list[Any]) -> None:
     view, states = PlotView(), []
-    calculation, display = watch(
+    _, display = watch(
         view, [Welcome(hold=True), PAUSE(0.1), frame(1), PAUSE(0.1), *last], key("?"), key("?"), key("r"),
         lambda: states.append(view.status_now(0.0).state), each_s=100, stays=False,
     )  # fmt: skip
@@ -235,7 +233,7 @@ def test_the_connection_may_come_back_with_another_calculation() -> None:
 
 
 def test_what_no_calculation_says_is_refused() -> None:
-    with pytest.raises(ComponentError, match="it takes what a calculation says to its viewer .* not 'x'"):
+    with pytest.raises(ComponentError, match=r"it takes what a calculation says to its viewer .* not 'x'"):
         run_virtual(Display(), Pipeline(Feeder(["x"]), PlotView()))
 
 
@@ -252,10 +250,10 @@ class Counting(PlotView):
 
 def test_while_no_frame_comes_nothing_is_drawn_and_no_timer_runs() -> None:
     view, seen = Counting(), []
-    look = lambda: seen.append((view._display.frames, view.timers, view.status_now(0).state))  # noqa: E731
+    look = lambda: seen.append((window(view).frames, view.timers, view.status_now(0).state))  # noqa: E731
     watch(
-        view, [Welcome(hold=True, params={"a": Param(1.0)}), PAUSE(0.1), *frames(4, v=1.0, w=X, i=np.ones((9, 9)))], look,
-        look, each_s=60,
+        view, [Welcome(hold=True, params={"a": Param(1.0)}), PAUSE(0.1), *frames(4, v=1.0, w=X, i=np.ones((9, 9)))],
+        look, look, each_s=60,
     )  # fmt: skip
     assert seen[0] == seen[1]
     assert seen[0][2] == "no new data"
@@ -288,8 +286,8 @@ def test_it_can_be_paused_by_a_message() -> None:
     view = PlotView()
     run_virtual(
         Graphline(
-            f=Feeder([Welcome(hold=True), PAUSE(0.5), frame(1), PAUSE(1)]), s=Feeder([{"paused": True}]), v=view, p=probe,
-            links="f -> v; s.outbox -> v.settings; v.status -> p",
+            f=Feeder([Welcome(hold=True), PAUSE(0.5), frame(1), PAUSE(1)]), s=Feeder([{"paused": True}]), v=view,
+            p=probe, links="f -> v; s.outbox -> v.settings; v.status -> p",
         ), Display(), User(),
     )  # fmt: skip
     assert probe.messages == [Changed({"paused": True})]
@@ -303,8 +301,8 @@ def test_each_value_has_a_panel_and_those_that_do_not_come_any_more_go_but_histo
     view, seen = PlotView(), []
     look = lambda: seen.append((view._names, len(view._trails["e"])))  # noqa: E731
     watch(
-        view, [Welcome(), PAUSE(0.1), frame(1, e=1.0, w=X), PAUSE(0.4), frame(2, w=X), PAUSE(0.3), frame(3, e=2.0)], look,
-        look, look,
+        view, [Welcome(), PAUSE(0.1), frame(1, e=1.0, w=X), PAUSE(0.4), frame(2, w=X), PAUSE(0.3), frame(3, e=2.0)],
+        look, look, look,
     )  # fmt: skip
     assert seen == [(["e", "w"], 1), (["w"], 1), (["e"], 2)]
 
@@ -465,16 +463,15 @@ def test_a_double_click_shows_one_panel_alone_and_again_all() -> None:
 
 
 def test_keys_make_axes_logarithmic_and_show_all_again() -> None:
-    view, seen = PlotView(), []
+    view = PlotView()
+    seen: list[Any] = []
     look = lambda: seen.append((panel(view, "v").log_y, panel(view, "v").log_x, panel(view, "w").log_y))  # noqa: E731
     watch(
         view, [Welcome(), PAUSE(0.1), frame(1, v=X + 1, w=X), PAUSE(0.1)], lambda: point_at(view, "v"), key("l"), look,
         key("x"), look, key("l"), look, lambda: panel(view, "v").zoom(*panel(view, "v").plot.center, 0.5), key("r"),
         lambda: seen.append(panel(view, "v").x_view),
     )  # fmt: skip
-    assert seen == [(True, False, False), (True, True, False), (False, True, False), (49 / 49 * 1.0, 49.0)] or seen[:3] == [
-        (True, False, False), (True, True, False), (False, True, False),
-    ]  # fmt: skip
+    assert seen == [(True, False, False), (True, True, False), (False, True, False), (1.0, 49.0)]
 
 
 def test_keys_that_it_does_not_use_itself_are_told_by_name() -> None:
@@ -530,7 +527,7 @@ def test_the_picture_and_the_values_are_exported(tmp_path: Path, monkeypatch: py
     assert picture.name.startswith("My-plot-")
     assert pygame.image.load(str(picture)).get_size() == view.size
     tables = {
-        file.stem.rsplit("-", 1)[-1]: list(csv.reader(file.open(encoding="utf-8"))) for file in tmp_path.glob("*.csv")
+        file.stem.rsplit("-", 1)[-1]: list(csv.reader(file.read_text().splitlines())) for file in tmp_path.glob("*.csv")
     }
     assert tables["e"] == [["call", "e"], ["10.0", "2.5"]]
     assert tables["two"][0] == ["x", "1", "2"]
@@ -590,7 +587,7 @@ def test_a_film_has_the_picture_of_each_frame_and_one_size(ended_by: str) -> Non
         return film
 
     view = PlotView(make_film=make)
-    resize = lambda: (pygame.display.set_mode((700, 500)), view._display.rearrange())  # noqa: E731
+    resize = lambda: (pygame.display.set_mode((700, 500)), window(view).rearrange())  # noqa: E731
     messages = [m for n in range(1, 7) for m in (frame(n), PAUSE(0.3))]
     watch(view, [Welcome(fps=25.0, title="t"), PAUSE(0.1), *messages], lambda: None, key("f"), lambda: None, resize,
           key("f") if ended_by == "key" else lambda: None, each_s=0.3)  # fmt: skip
@@ -632,7 +629,6 @@ def test_parameters_are_set_at_once_and_dragging_not_more_than_thirty_times_a_se
         mouse(pygame.MOUSEBUTTONDOWN, *control(view, "gain"))
 
     def move(dx: int) -> Callable[[], object]:
-        x, y = control(view, "gain") if view._strip is not None else (0, 0)
         return lambda: post(
             pygame.MOUSEMOTION,
             pos=(control(view, "gain")[0] + dx, control(view, "gain")[1]),
@@ -642,7 +638,8 @@ def test_parameters_are_set_at_once_and_dragging_not_more_than_thirty_times_a_se
 
     moves = [move(dx) for dx in range(1, 101)]
     calculation, _ = watch(
-        view, [Welcome(params=PARAMS), PAUSE(0.1), frame(1), PAUSE(0.1)], lambda: click(*control(view, "on")), begin, *moves,
+        view, [Welcome(params=PARAMS), PAUSE(0.1), frame(1), PAUSE(0.1)],
+        lambda: click(*control(view, "on")), begin, *moves,
         lambda: mouse(pygame.MOUSEBUTTONUP, *control(view, "gain")), lambda: None, each_s=0.05,
     )  # fmt: skip
     assert calculation.answers.index(Set("on", False)) < calculation.answers.index(calculation.of(Set)[1])
@@ -674,8 +671,8 @@ def test_a_field_is_typed_into_and_keys_are_for_it_meanwhile() -> None:
     edit = lambda: click(*control(view, "n"))  # noqa: E731
     calculation, _ = watch(
         view, [Welcome(params=PARAMS), PAUSE(0.1), frame(1), PAUSE(0.1)],
-        edit, lambda: type_text("12e"), lambda: press("RETURN"), lambda: press("BACKSPACE"), lambda: press("RETURN"), key("k"),
-        edit, lambda: type_text("7"), lambda: press("ESCAPE"),
+        edit, lambda: type_text("12e"), lambda: press("RETURN"), lambda: press("BACKSPACE"), lambda: press("RETURN"),
+        key("k"), edit, lambda: type_text("7"), lambda: press("ESCAPE"),
     )  # fmt: skip
     assert calculation.of(Set) == [Set("n", 12)]
     assert calculation.of(Did)[:-1] == [Did("key", key="k")]
@@ -747,7 +744,7 @@ def test_an_own_plotter_draws_again_when_the_window_has_another_size() -> None:
     view = PlotView(own)
     watch(
         view, [Welcome(), PAUSE(0.1), frame(1), PAUSE(0.1)], lambda: None,
-        lambda: (pygame.display.set_mode((500, 400)), view._display.rearrange()), lambda: None,
+        lambda: (pygame.display.set_mode((500, 400)), window(view).rearrange()), lambda: None,
     )  # fmt: skip
     assert own.sizes[0] != own.sizes[-1]
     assert len(own.sizes) == 2
@@ -757,11 +754,16 @@ def test_an_own_plotter_that_fails_is_told_once_for_each_text_and_shown() -> Non
     own = Own()
     view, seen = PlotView(own), []
     own.fails = "no such axis"
+
+    def fail_otherwise(text: str) -> None:
+        seen.append(view._panels[view._names[0]].shown.text)
+        own.fails = text
+
     calculation, _ = watch(
-        view, [Welcome(), PAUSE(0.1), frame(1), PAUSE(0.1), frame(2), PAUSE(0.4), frame(3), PAUSE(0.4), frame(4), PAUSE(0.1)],
-        lambda: (seen.append(view._panels[view._names[0]].shown.text), setattr(own, "fails", "another")),
-        lambda: None, lambda: setattr(own, "fails", ""), lambda: None,
+        view,
+        [Welcome(), PAUSE(0.1), frame(1), PAUSE(0.1), frame(2), PAUSE(0.4), frame(3), PAUSE(0.4), frame(4), PAUSE(0.1)],
+        lambda: fail_otherwise("another"), lambda: None, lambda: fail_otherwise(""), lambda: None,
     )  # fmt: skip
     assert [answer.text for answer in calculation.of(Failed)] == ["ValueError: no such axis", "ValueError: another"]
-    assert seen == ["ValueError: no such axis"]
+    assert seen == ["ValueError: no such axis", "ValueError: another"]
     assert [answer.number for answer in calculation.of(Drawn)] == [1, 2, 3, 4]

@@ -3,8 +3,30 @@
 export const MINUS = "\u2212";
 const PREFIXES = { "-15": "f", "-12": "p", "-9": "n", "-6": "µ", "-3": "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T" };
 // What may be written with k, M, µ; whatever else somebody calls a unit is left as it is.
-const BASES = ["V", "A", "Hz", "s", "W", "m", "g", "Pa", "T", "Ohm", "Ω", "F", "H", "J", "eV", "N", "C", "K", "B", "bit", "mol"];
-const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+const BASES = [
+  "V",
+  "A",
+  "Hz",
+  "s",
+  "W",
+  "m",
+  "g",
+  "Pa",
+  "T",
+  "Ohm",
+  "Ω",
+  "F",
+  "H",
+  "J",
+  "eV",
+  "N",
+  "C",
+  "K",
+  "B",
+  "bit",
+  "mol",
+];
+const SUPERSCRIPTS = Object.fromEntries([..."-0123456789"].map((letter, k) => [letter, "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"[k]]));
 const CALM_S = 2;
 // What is beyond is drawn at the edge: the arithmetic of axes has room to spare.
 export const LARGEST = 1e300;
@@ -38,7 +60,8 @@ export class Scale {
     const low = at - (at - this.low) * factor - moved / this.slope;
     const high = at + (this.high - at) * factor - moved / this.slope;
     const finest = this.isLog ? 1e-6 : 1e-12 * Math.max(Math.abs(low), Math.abs(high), Number.MIN_VALUE);
-    if (!(high - low > finest) || !Number.isFinite(high - low) || (this.isLog && (low < -290 || high > 290))) return null;
+    if (!(high - low > finest) || !Number.isFinite(high - low) || (this.isLog && (low < -290 || high > 290)))
+      return null;
     if (Math.max(Math.abs(low), Math.abs(high)) > 2 * LARGEST) return null;
     return this.isLog ? [10 ** low, 10 ** high] : [low, high];
   }
@@ -53,6 +76,13 @@ export function niceTicks(low, high, most) {
   const ticks = [];
   for (let n = Math.ceil(low / step - 1e-6); n <= Math.floor(high / step + 1e-6); n += 1) ticks.push(n * step);
   return [ticks, step];
+}
+
+/** One tick alone says nothing of a scale. */
+function atLeastTwo(low, high, most) {
+  let found = niceTicks(low, high, most);
+  for (let more = most + 1; found[0].length < 2 && more < most + 4; more += 1) found = niceTicks(low, high, more);
+  return found;
 }
 
 /** A value with as many decimals as a step like this needs. */
@@ -81,7 +111,7 @@ export function brief(value, digits = 5) {
 /** Ticks, their labels, and what all of them are in: the units with a prefix, or a power of ten. */
 export function tickAxis(low, high, most, units, isLog) {
   if (isLog) return logTicks(low, high, most, units);
-  const [ticks, step] = niceTicks(low, high, most);
+  const [ticks, step] = atLeastTwo(low, high, most);
   const largest = Math.max(Math.abs(low), Math.abs(high));
   let power = largest > 0 ? 3 * Math.floor(Math.log10(largest) / 3 + 1e-9) : 0;
   let written = units;
@@ -102,10 +132,15 @@ function logTicks(low, high, most, units) {
   const to = Math.log10(high);
   const decades = to - from;
   if (decades < 1.2) {
-    const [ticks, step] = niceTicks(low, high, Math.max(2, most - 1));
+    const [ticks, step] = atLeastTwo(low, high, most);
     const kept = ticks.filter((tick) => tick > 0);
     const isShort = low >= 1e-3 && high < 1e5;
-    return { ticks: kept, labels: kept.map((tick) => (isShort ? decimals(tick, step) : brief(tick, 3))), units, fine: [] };
+    return {
+      ticks: kept,
+      labels: kept.map((tick) => (isShort ? decimals(tick, step) : brief(tick, 3))),
+      units,
+      fine: [],
+    };
   }
   const every = Math.max(1, Math.ceil(decades / most));
   const ticks = [];
@@ -113,36 +148,44 @@ function logTicks(low, high, most, units) {
   for (let n = Math.floor(from); n <= Math.ceil(to); n += 1) {
     const tick = 10 ** n;
     if (n % every === 0 && n >= from - 1e-9 && n <= to + 1e-9) ticks.push(n);
-    if (every === 1 && decades < 6) for (let m = 2; m < 10; m += 1) if (m * tick >= low && m * tick <= high) fine.push(m * tick);
+    if (every === 1 && decades < 6)
+      for (let m = 2; m < 10; m += 1) if (m * tick >= low && m * tick <= high) fine.push(m * tick);
   }
   const isPlain = ticks.every((n) => n >= -2 && n <= 3);
   const labels = ticks.map((n) => (isPlain ? String(Number((10 ** n).toFixed(2))) : power10(n)));
   return { ticks: ticks.map((n) => 10 ** n), labels, units, fine };
 }
 
-/** A range that follows what is to be seen without trembling: it grows at once, and shrinks when for two seconds much
- * less than half of it was needed. */
+/** A range that follows what is to be seen without trembling: it grows at once, and shrinks when for two seconds less
+ * than `share` of it was needed. room: how much of its length it leaves free at each end. */
 export class SteadyRange {
-  constructor() {
+  constructor(share = 0.4, room = 0.06) {
+    this.share = share;
+    this.room = room;
+    this.reset();
+  }
+
+  reset() {
     this.range = null;
     this.smallSinceS = null;
+    this.wasLog = false;
   }
 
   take(low, high, isLog, nowS) {
+    if (this.wasLog !== isLog) this.reset();
+    this.wasLog = isLog;
     const [from, to] = isLog ? [Math.log10(low), Math.log10(high)] : [low, high];
-    const padded = isLog ? paddedLog : paddedStraight;
-    const span = to - from;
     const kept = this.range;
     if (!kept || from < kept[0] || to > kept[1]) {
       // With room on the side that it has just outgrown; the other side stays where it was, if that is not far off.
-      const fresh = padded(from, to);
-      if (!kept || span > 2 * (kept[1] - kept[0])) this.range = fresh;
+      const fresh = this.around(from, to, isLog);
+      if (!kept || to - from > 2 * (kept[1] - kept[0])) this.range = fresh;
       else this.range = [from < kept[0] ? fresh[0] : kept[0], to > kept[1] ? fresh[1] : kept[1]];
       this.smallSinceS = null;
-    } else if (span < 0.4 * (kept[1] - kept[0])) {
+    } else if (to - from < this.share * (kept[1] - kept[0])) {
       this.smallSinceS ??= nowS;
       if (nowS - this.smallSinceS >= CALM_S) {
-        this.range = padded(from, to);
+        this.range = this.around(from, to, isLog);
         this.smallSinceS = null;
       }
     } else {
@@ -151,23 +194,15 @@ export class SteadyRange {
     return isLog ? this.range.map((end) => 10 ** end) : this.range;
   }
 
-  reset() {
-    this.range = null;
+  around(low, high, isLog) {
+    let more = this.room * (high - low);
+    if (low === high && this.room) more = isLog || low === 0 ? 0.5 : Math.max(0.1 * Math.abs(low), SMALLEST);
+    return [low - more, high + more];
   }
 }
 
-function paddedStraight(low, high) {
-  const more = high > low ? 0.06 * (high - low) : Math.max(0.1 * Math.abs(low), SMALLEST) || 0.5;
-  return low === 0 && high === 0 ? [-0.5, 0.5] : [low - more, high + more];
-}
-
-function paddedLog(low, high) {
-  const more = high > low ? 0.06 * (high - low) : 0.5;
-  return [low - more, high + more];
-}
-
-/** What a number has been: rows (call, value) in bounded memory, without losing its extremes. When it is full, each four
- * neighbours become two, the least and the greatest, and what comes afterwards is thinned alike. */
+/** What a number has been: rows (call, value) in bounded memory, without losing its extremes. When it is full, each
+ * four neighbours become two, the least and the greatest, and what comes afterwards is thinned alike. */
 export class Trail {
   constructor(limit = 16384) {
     this.limit = limit;
@@ -219,7 +254,10 @@ export class Trail {
   /** What is drawn: x and y. */
   get rows() {
     if (!this.waiting.length) return [this.calls, this.values];
-    return [this.calls.concat(this.waiting.map((row) => row[0])), this.values.concat(this.waiting.map((row) => row[1]))];
+    return [
+      this.calls.concat(this.waiting.map((row) => row[0])),
+      this.values.concat(this.waiting.map((row) => row[1])),
+    ];
   }
 }
 

@@ -30,10 +30,14 @@ export function colormap(name) {
   return made.get(name);
 }
 
+const pixels = new Map();
+
 /** The same as pixels of an ImageData, seen as a Uint32Array. */
 export function pixelsOf(name) {
+  if (pixels.has(name)) return pixels.get(name);
   const colours = colormap(name);
   const bytes = new Uint8Array(256 * 4);
   for (let k = 0; k < 256; k += 1) bytes.set([colours[3 * k], colours[3 * k + 1], colours[3 * k + 2], 255], 4 * k);
-  return new Uint32Array(bytes.buffer);
+  pixels.set(name, new Uint32Array(bytes.buffer));
+  return pixels.get(name);
 }

@@ -7,7 +7,10 @@ const FIRST_DELAY_S = 0.5;
 const LONGEST_DELAY_S = 10;
 const HANDSHAKE_S = 8;
 const WRONG_TOKEN = 4401;
-const FINAL = { 4406: "The plot is of another version: reload this page.", 4400: "The plot did not understand this page: reload it." };
+const FINAL = {
+  4406: "The plot is of another version: reload this page.",
+  4400: "The plot did not understand this page: reload it.",
+};
 
 const joined = (...parts) => {
   const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
@@ -15,7 +18,7 @@ const joined = (...parts) => {
   return all;
 };
 
-/** told: {state(name, text), open(), message(message)}. States: "connecting", "open", "lost", "wrong token", "failed". */
+/** told: {state(name, text), open(), message(message)}. States: "connecting", "lost", "wrong token", "failed". */
 export class Connection {
   constructor(url, told) {
     this.url = url;
@@ -58,7 +61,11 @@ export class Connection {
   open() {
     this.timer = null;
     if (!window.crypto?.subtle) {
-      this.told.state("failed", "The browser lets only pages of https or localhost prove that they know a token: look through an ssh tunnel, or give the plot TLS.");
+      this.told.state(
+        "failed",
+        "The browser lets only pages of https or localhost prove that they know a token: look through an ssh tunnel, " +
+          "or give the plot TLS.",
+      );
       return;
     }
     const old = this.socket;
@@ -69,16 +76,22 @@ export class Connection {
     this.socket = socket;
     socket.binaryType = "arraybuffer";
     const limit = setTimeout(() => socket.close(), HANDSHAKE_S * 1000);
-    let step = (data) => this.reply(socket, data).then((proof) => (step = (answer) => this.trust(socket, answer, proof)));
+    let step = (data) =>
+      this.reply(socket, data).then((proof) => (step = (answer) => this.trust(socket, answer, proof)));
     let order = Promise.resolve(); // one after the other: the handshake computes in the background
     socket.onmessage = (event) => {
       if (socket.knowsToken) {
         this.take(event.data);
         return;
       }
-      order = order.then(() => (socket.knowsToken ? this.take(event.data) : step(event.data))).then(() => {
-        if (socket.knowsToken) clearTimeout(limit);
-      }, (error) => this.giveUp(socket, error));
+      order = order
+        .then(() => (socket.knowsToken ? this.take(event.data) : step(event.data)))
+        .then(
+          () => {
+            if (socket.knowsToken) clearTimeout(limit);
+          },
+          (error) => this.giveUp(socket, error),
+        );
     };
     socket.onclose = (event) => {
       clearTimeout(limit);

@@ -42,7 +42,9 @@ function rowOf(name, param, maySet, set) {
   heading.textContent = name.replaceAll("_", " ");
   const amount = document.createElement("output");
   amount.className = "param-value";
-  const make = { boolean: switchOf, number: numberOf, string: param.choices?.length ? choiceOf : wordsOf }[typeof param.value];
+  const make = { boolean: switchOf, number: numberOf, string: param.choices?.length ? choiceOf : wordsOf }[
+    typeof param.value
+  ];
   const { inputs, show, read, isDragged } = make(param, amount);
   element.append(heading, amount, ...inputs);
   if (param.text) {
@@ -75,7 +77,13 @@ function rowOf(name, param, maySet, set) {
     element,
     show: (value) => {
       // Not under the user's fingers: what is being moved or typed stays.
-      if (inputs.some((input) => input === document.activeElement && input.matches(":active, [type=text]:focus, [type=number]:focus"))) return;
+      if (
+        inputs.some(
+          (input) =>
+            input === document.activeElement && input.matches(":active, [type=text]:focus, [type=number]:focus"),
+        )
+      )
+        return;
       element.classList.remove("wrong");
       show(value);
     },
@@ -124,8 +132,10 @@ function numberOf(param, amount) {
     if (log) return round(low * (high / low) ** part, isWhole || param.isWhole);
     return isWhole ? Math.ceil(low) + place : round(low + (high - low) * part, param.isWhole);
   };
-  const round = (value, whole) => Math.min(high, Math.max(low, whole ? Math.round(value) : Number(value.toPrecision(4))));
-  const toPlace = (value) => Math.round(slider.max * (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)));
+  const round = (value, whole) =>
+    Math.min(high, Math.max(low, whole ? Math.round(value) : Number(value.toPrecision(4))));
+  const toPlace = (value) =>
+    Math.round(slider.max * (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)));
   let last = param.value;
   const show = (value) => {
     last = value;

@@ -17,14 +17,22 @@ const half = (bits) => {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 };
 
-// By numpy's letter and size: the bytes of one number (half of a complex one's), the view, and what makes numbers of it.
+// By numpy's letter and size: bytes of a number (of half a complex one), the view, and what makes numbers of that.
 const DTYPES = {
-  b1: [1, Uint8Array], i1: [1, Int8Array], u1: [1, Uint8Array],
-  i2: [2, Int16Array], u2: [2, Uint16Array], i4: [4, Int32Array], u4: [4, Uint32Array],
+  b1: [1, Uint8Array],
+  i1: [1, Int8Array],
+  u1: [1, Uint8Array],
+  i2: [2, Int16Array],
+  u2: [2, Uint16Array],
+  i4: [4, Int32Array],
+  u4: [4, Uint32Array],
   i8: [8, BigInt64Array, (data) => Float64Array.from(data, Number)],
   u8: [8, BigUint64Array, (data) => Float64Array.from(data, Number)],
   f2: [2, Uint16Array, (data) => Float32Array.from(data, half)],
-  f4: [4, Float32Array], f8: [8, Float64Array], c8: [4, Float32Array], c16: [8, Float64Array],
+  f4: [4, Float32Array],
+  f8: [8, Float64Array],
+  c8: [4, Float32Array],
+  c16: [8, Float64Array],
 };
 
 /** An array as it lies in memory: number [i, j] stands at data[offset + i * strides[0] + j * strides[1]]. Of a complex
@@ -38,8 +46,12 @@ export class Tensor {
     this.data = data;
   }
 
-  get isComplex() { return this.code[0] === "c"; }
-  get size() { return this.shape.reduce((all, length) => all * length, 1); }
+  get isComplex() {
+    return this.code[0] === "c";
+  }
+  get size() {
+    return this.shape.reduce((all, length) => all * length, 1);
+  }
 
   /** Without its first axis, at one place of it. */
   at(place) {
@@ -56,7 +68,8 @@ export class Tensor {
     const [length] = this.shape;
     const [step] = this.strides;
     const found = new Float64Array(length);
-    for (let k = 0, at = this.offset; k < length; k += 1, at += step) found[k] = part ? part(this.data, at) : this.data[at];
+    for (let k = 0, at = this.offset; k < length; k += 1, at += step)
+      found[k] = part ? part(this.data, at) : this.data[at];
     return found;
   }
 
@@ -97,7 +110,8 @@ export class Other {
 /** The message in an ArrayBuffer, as a plain object. Throws BadMessage. */
 export function decode(buffer) {
   const bytes = new Uint8Array(buffer);
-  if (bytes.length < HEAD_BYTES || MAGIC.some((byte, k) => bytes[k] !== byte)) throw new BadMessage("this is no message of a plot");
+  if (bytes.length < HEAD_BYTES || MAGIC.some((byte, k) => bytes[k] !== byte))
+    throw new BadMessage("this is no message of a plot");
   if (bytes[4] !== VERSION || bytes[5] || bytes[6] || bytes[7]) {
     throw new BadMessage(`the plot speaks version ${bytes[4]}, this page version ${VERSION}: reload it`);
   }
@@ -105,7 +119,9 @@ export function decode(buffer) {
   if (headerBytes > bytes.length - HEAD_BYTES) throw new BadMessage("a message that is cut off");
   let said;
   try {
-    said = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(HEAD_BYTES, HEAD_BYTES + headerBytes)));
+    said = JSON.parse(
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(HEAD_BYTES, HEAD_BYTES + headerBytes)),
+    );
   } catch (error) {
     throw new BadMessage(`a message that cannot be read: ${error.message}`);
   }

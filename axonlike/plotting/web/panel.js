@@ -1,17 +1,11 @@
 // One panel: its heading, its canvas, and what fingers and the mouse do to it.
 
 import { brief, LARGEST, Scale, SMALLEST, SteadyRange, tickAxis, Trail } from "./axes.js";
-import { pixelsOf } from "./colormaps.js";
+import { DIM, FAMILY, GRID, FINE_GRID, PLOT, TEXT, TRACES } from "./colours.js";
+import { paintCurve, paintPoints, shade } from "./curves.js";
+import { colourRange, paintColourBar, Raster, spare } from "./raster.js";
 import { extentOf } from "./shown.js";
 
-const PLOT = "#101218";
-const GRID = "#242933";
-const FINE_GRID = "#1b1f27";
-const TEXT = "#e2e6ee";
-const DIM = "#858fa1";
-const WARNING = "#ebba5c";
-export const TRACES = ["#5ebcff", "#ffb85c", "#48d6aa", "#f08ec4", "#eee06e", "#a89eff", "#ff8466"];
-const FAMILY = '"Noto Sans", "DejaVu Sans", system-ui, sans-serif';
 const TAP_PX = 7;
 const TAP_MS = 450;
 const DOUBLE_MS = 280;
@@ -25,12 +19,12 @@ export class Panel {
     this.shown = null;
     this.trail = new Trail();
     this.view = { x: null, y: null };
-    this.steady = { x: new SteadyRange(), y: new SteadyRange() };
+    this.steady = { x: new SteadyRange(), y: new SteadyRange(), colours: new SteadyRange(0.8, 0) };
     this.plot = null; // where the axes are, since the last drawing: {x: Scale, y: Scale, left, top, right, bottom}
     this.cursor = null;
     this.isDirty = true;
     this.isAlone = false;
-    this.pixels = null;
+    this.raster = new Raster();
     this.build();
   }
 
@@ -87,13 +81,15 @@ export class Panel {
     const names = shown.kind === "text" ? "" : shown.names.join("\n");
     if (this.legend.dataset.names !== names) {
       this.legend.dataset.names = names;
-      this.legend.replaceChildren(...shown.names.map((text, k) => {
-        const name = document.createElement("span");
-        const dot = document.createElement("i");
-        dot.className = `dot trace-${k % TRACES.length}`;
-        name.append(dot, text);
-        return name;
-      }));
+      this.legend.replaceChildren(
+        ...shown.names.map((text, k) => {
+          const name = document.createElement("span");
+          const dot = document.createElement("i");
+          dot.className = `dot trace-${k % TRACES.length}`;
+          name.append(dot, text);
+          return name;
+        }),
+      );
     }
     this.read();
     this.isDirty = true;
@@ -108,6 +104,7 @@ export class Panel {
     this.view = { x: null, y: null };
     this.steady.x.reset();
     this.steady.y.reset();
+    this.steady.colours.reset();
     this.fitter.hidden = true;
     this.touch();
   }
@@ -131,15 +128,14 @@ export class Panel {
     } else if (this.isGrid && shown.kind !== "text") {
       text = `${shown.field.shape[1]} × ${shown.field.shape[0]}`;
       isDim = true;
-    } else if (shown.curves) {
-      text = shown.units;
-      isDim = true;
     }
     if (this.reading.textContent !== text) this.reading.textContent = text;
     this.reading.classList.toggle("dim", isDim);
   }
 
-  get isGrid() { return this.shown?.kind === "image" || this.shown?.kind === "picture"; }
+  get isGrid() {
+    return this.shown?.kind === "image" || this.shown?.kind === "picture";
+  }
 
   cell(x, y) {
     const { field, x_start, x_step, kind } = this.shown;
@@ -266,9 +262,13 @@ export class Panel {
   rangeOf(axis, seen, isLog, low, high) {
     if (this.view[axis]) return this.view[axis];
     const isEmpty = !(seen[0] <= seen[1]);
+    const shownAs = this.shown.kind;
     const [least, greatest] = isEmpty ? (isLog ? [0.1, 10] : [0, 1]) : seen;
     let range;
-    if (axis === "x") range = least < greatest ? [least, greatest] : isLog ? [least / 2, least * 2] : [least - 0.5, least + 0.5];
+    if (axis === "x" && shownAs === "points")
+      range = this.steady.x.take(least, greatest, isLog, performance.now() / 1000);
+    else if (axis === "x")
+      range = least < greatest ? [least, greatest] : isLog ? [least / 2, least * 2] : [least - 0.5, least + 0.5];
     else range = this.steady.y.take(least, greatest, isLog, performance.now() / 1000);
     const bottom = low ?? range[0];
     const top = high ?? range[1];
@@ -277,18 +277,35 @@ export class Panel {
   }
 
   /** Frame, grid, ticks and labels. Returns where the data goes, and keeps it for the mouse. */
-  axes(context, width, height, xRange, yRange, right = 16) {
+  axes(context, width, height, xRange, yRange, beside = 16) {
     const { shown } = this;
-    const bottom = height - 26;
-    const top = 8;
-    const y = tickAxis(...yRange, Math.max(2, Math.floor((bottom - top) / 44)), shown.kind === "image" ? "" : shown.units, shown.log_y && shown.kind !== "image");
+    const isImage = shown.kind === "image";
+    let bottom = height - 26;
+    let right = width - beside;
+    const y = tickAxis(
+      ...yRange,
+      Math.max(2, Math.floor(bottom / 44)),
+      isImage ? "" : shown.units,
+      shown.log_y && !isImage,
+    );
+    let top = y.units ? 22 : 8;
     const widest = Math.max(0, ...y.labels.map((label) => context.measureText(label).width));
-    const left = Math.ceil(Math.max(34, widest + 18));
-    const x = tickAxis(...xRange, Math.max(2, Math.floor((width - left - right) / 84)), shown.x_units, shown.log_x);
+    let left = Math.ceil(Math.max(34, widest + 18));
+    if (isImage) {
+      const [across, down] = spare(shown, right - left, bottom - top);
+      left += across / 2;
+      right -= across / 2;
+      top += down / 2;
+      bottom -= down / 2;
+    }
+    const x = tickAxis(...xRange, Math.max(2, Math.floor((right - left) / 84)), shown.x_units, shown.log_x);
     const plot = {
-      left, top, right: width - right, bottom,
-      x: new Scale(...xRange, left, width - right, shown.log_x),
-      y: new Scale(...yRange, bottom, top, shown.log_y && shown.kind !== "image"),
+      left,
+      top,
+      right,
+      bottom,
+      x: new Scale(...xRange, left, right, shown.log_x),
+      y: new Scale(...yRange, bottom, top, shown.log_y && !isImage),
     };
     this.plot = plot;
     context.fillStyle = PLOT;
@@ -304,10 +321,26 @@ export class Panel {
       }
       context.stroke();
     };
-    grid(x.fine.map((tick) => plot.x.pixel(tick)), false, FINE_GRID);
-    grid(y.fine.map((tick) => plot.y.pixel(tick)), true, FINE_GRID);
-    grid(x.ticks.map((tick) => plot.x.pixel(tick)), false, GRID);
-    grid(y.ticks.map((tick) => plot.y.pixel(tick)), true, GRID);
+    grid(
+      x.fine.map((tick) => plot.x.pixel(tick)),
+      false,
+      FINE_GRID,
+    );
+    grid(
+      y.fine.map((tick) => plot.y.pixel(tick)),
+      true,
+      FINE_GRID,
+    );
+    grid(
+      x.ticks.map((tick) => plot.x.pixel(tick)),
+      false,
+      GRID,
+    );
+    grid(
+      y.ticks.map((tick) => plot.y.pixel(tick)),
+      true,
+      GRID,
+    );
     context.fillStyle = DIM;
     context.textBaseline = "middle";
     context.textAlign = "right";
@@ -319,19 +352,13 @@ export class Panel {
     context.textAlign = "center";
     x.ticks.forEach((tick, k) => {
       const at = plot.x.pixel(tick);
-      if (at + context.measureText(x.labels[k]).width / 2 < labelLeft || !label) context.fillText(x.labels[k], at, bottom + 17);
+      if (at + context.measureText(x.labels[k]).width / 2 < labelLeft || !label)
+        context.fillText(x.labels[k], at, bottom + 17);
     });
     context.textAlign = "right";
     if (label) context.fillText(label, plot.right, bottom + 17);
-    if (y.units && shown.kind !== "image") {
-      const text = y.units;
-      const wide = context.measureText(text).width + 12;
-      context.fillStyle = `${PLOT}cc`;
-      context.fillRect(left + 5, top + 5, wide, 18);
-      context.fillStyle = DIM;
-      context.textAlign = "left";
-      context.fillText(text, left + 11, top + 18);
-    }
+    context.textAlign = "left";
+    if (y.units) context.fillText(y.units, left, 14);
     return plot;
   }
 
@@ -339,110 +366,35 @@ export class Panel {
     const { shown } = this;
     const { field, x_start, x_step, log_y } = shown;
     const [rows, columns] = field.shape;
-    const [least, greatest] = extentOf(field, log_y);
-    const low = shown.low ?? least;
-    const high = shown.high ?? greatest;
-    this.colours = [low, high];
+    const extent = extentOf(field, log_y).map((end) => Math.min(LARGEST, Math.max(log_y ? SMALLEST : -LARGEST, end)));
+    const [least, greatest] = this.steady.colours.take(...extent, log_y, performance.now() / 1000);
+    const [low, high] = colourRange(shown, least, greatest);
     const ends = [x_start - x_step / 2, x_start + (Math.max(columns, 1) - 0.5) * x_step].sort((a, b) => a - b);
-    const barLabels = tickAxis(low, high > low ? high : low + 1, 5, shown.units, log_y);
-    const widest = Math.max(...barLabels.labels.map((label) => context.measureText(label).width), context.measureText(barLabels.units).width, 12);
+    const barLabels = tickAxis(low, high, 5, shown.units, log_y);
+    const widest = Math.max(
+      ...barLabels.labels.map((label) => context.measureText(label).width),
+      context.measureText(barLabels.units).width,
+      12,
+    );
     const right = Math.ceil(widest) + 50;
-    const plot = this.axes(context, width, height, this.view.x || ends, this.view.y || [-0.5, Math.max(rows, 1) - 0.5], right);
+    const plot = this.axes(
+      context,
+      width,
+      height,
+      this.view.x || ends,
+      this.view.y || [-0.5, Math.max(rows, 1) - 0.5],
+      right,
+    );
     if (!rows || !columns) {
       this.paintNothing(context, plot);
       return;
     }
-    this.paintCells(context, plot, low, high);
-    this.paintColourBar(context, plot, low, high, barLabels);
-  }
-
-  /** The part of the field that is seen, each number found for the pixels of the screen, or each once if it is large. */
-  paintCells(context, plot, low, high) {
-    const { field, x_start, x_step, log_y, colours } = this.shown;
-    const [rows, columns] = field.shape;
-    const ratio = window.devicePixelRatio || 1;
-    const columnAt = (pixel) => (plot.x.value(pixel) - x_start) / x_step + 0.5;
-    const [from, to] = [columnAt(plot.left), columnAt(plot.right)];
-    const [below, above] = [plot.y.value(plot.bottom) + 0.5, plot.y.value(plot.top) + 0.5];
-    const wide = Math.max(1, Math.min(Math.round((plot.right - plot.left) * ratio), 4096));
-    const tall = Math.max(1, Math.min(Math.round((plot.bottom - plot.top) * ratio), 4096));
-    const map = pixelsOf(colours);
-    const isLog = log_y;
-    const bottom = isLog ? Math.log10(low) : low;
-    const slope = 255 / ((isLog ? Math.log10(high) : high) - bottom || 1);
-    if (!this.pixels || this.pixels.width !== wide || this.pixels.height !== tall) this.pixels = new ImageData(wide, tall);
-    const out = new Uint32Array(this.pixels.data.buffer);
-    const columnOf = new Int32Array(wide);
-    for (let i = 0; i < wide; i += 1) {
-      const column = Math.floor(from + ((i + 0.5) / wide) * (to - from));
-      columnOf[i] = column >= 0 && column < columns ? column : -1;
-    }
-    let last = -1;
-    for (let j = 0, at = 0; j < tall; j += 1, at += wide) {
-      const row = Math.floor(above - ((j + 0.5) / tall) * (above - below));
-      if (row === last) {
-        out.copyWithin(at, at - wide, at);
-        continue;
-      }
-      last = row;
-      if (row < 0 || row >= rows) {
-        out.fill(0, at, at + wide);
-        continue;
-      }
-      const begins = field.offset + row * field.strides[0];
-      for (let i = 0; i < wide; i += 1) {
-        if (columnOf[i] < 0) {
-          out[at + i] = 0;
-          continue;
-        }
-        let value = field.data[begins + columnOf[i] * field.strides[1]];
-        if (isLog) value = value > 0 ? Math.log10(value) : NaN;
-        const colour = (value - bottom) * slope;
-        out[at + i] = Number.isNaN(colour) ? 0 : map[colour <= 0 ? 0 : colour >= 255 ? 255 : (colour + 0.5) | 0];
-      }
-    }
-    this.blit(context, plot, wide, tall);
-  }
-
-  /** putImageData knows no clipping, scaling or background: by way of a canvas that does. */
-  blit(context, plot, wide, tall) {
-    if (!this.stage) this.stage = document.createElement("canvas");
-    if (this.stage.width !== wide || this.stage.height !== tall) {
-      this.stage.width = wide;
-      this.stage.height = tall;
-    }
-    this.stage.getContext("2d").putImageData(this.pixels, 0, 0);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(this.stage, plot.left, plot.top, plot.right - plot.left, plot.bottom - plot.top);
-  }
-
-  paintColourBar(context, plot, low, high, labels) {
-    const left = plot.right + 14;
-    const map = this.shown.colours;
-    const key = `${map} ${plot.top} ${plot.bottom}`;
-    if (this.barKey !== key) {
-      this.barKey = key;
-      this.bar = context.createLinearGradient(0, plot.bottom, 0, plot.top);
-      const bytes = new Uint8Array(pixelsOf(map).buffer);
-      for (let k = 0; k < 256; k += 15) this.bar.addColorStop(k / 255, `rgb(${bytes[4 * k]},${bytes[4 * k + 1]},${bytes[4 * k + 2]})`);
-    }
-    context.fillStyle = this.bar;
-    context.fillRect(left, plot.top, 10, plot.bottom - plot.top);
-    const scale = new Scale(low, high > low ? high : low + 1, plot.bottom, plot.top, this.shown.log_y);
-    context.fillStyle = DIM;
-    context.textAlign = "left";
-    context.textBaseline = "middle";
-    labels.ticks.forEach((tick, k) => {
-      const at = scale.pixel(tick);
-      if (at >= plot.top - 1 && at <= plot.bottom + 1) context.fillText(labels.labels[k], left + 16, Math.min(Math.max(at, plot.top + 5), plot.bottom - 5));
-    });
-    context.textBaseline = "alphabetic";
-    if (labels.units) context.fillText(labels.units, left, plot.bottom + 17);
+    this.raster.paintCells(context, plot, shown, low, high);
+    paintColourBar(context, plot, shown, new Scale(low, high, plot.bottom, plot.top, log_y), barLabels);
   }
 
   paintPicture(context, width, height) {
-    const { field } = this.shown;
-    const [rows, columns, channels] = field.shape;
+    const [rows, columns] = this.shown.field.shape;
     if (!rows || !columns) {
       this.plot = null;
       return;
@@ -450,36 +402,18 @@ export class Panel {
     const scale = Math.min((width - 24) / columns, (height - 20) / rows);
     const left = (width - columns * scale) / 2;
     const top = (height - 4 - rows * scale) / 2;
-    const whole = { left, top, right: left + columns * scale, bottom: top + rows * scale };
-    const x = this.view.x || [0, columns];
-    const y = this.view.y || [rows, 0];
-    this.plot = { ...whole, x: new Scale(...x, whole.left, whole.right), y: new Scale(y[1], y[0], whole.top, whole.bottom) };
-    this.stage ||= document.createElement("canvas");
-    this.stage.width = columns;
-    this.stage.height = rows;
-    if (!this.pixels || this.pixels.width !== columns || this.pixels.height !== rows) this.pixels = new ImageData(columns, rows);
-    const out = this.pixels.data;
-    const [down, across, along] = field.strides;
-    const isBytes = field.code === "u1";
-    const byte = isBytes ? (value) => value : (value) => 255 * value; // ImageData rounds and clamps; NaN is 0
-    for (let i = 0, to = 0; i < rows; i += 1) {
-      for (let j = 0, at = field.offset + i * down; j < columns; j += 1, at += across, to += 4) {
-        out[to] = byte(field.data[at]);
-        out[to + 1] = byte(field.data[at + along]);
-        out[to + 2] = byte(field.data[at + 2 * along]);
-        out[to + 3] = channels === 4 ? byte(field.data[at + 3 * along]) : 255;
-      }
-    }
-    this.stage.getContext("2d").putImageData(this.pixels, 0, 0);
-    context.save();
-    context.beginPath();
-    context.rect(whole.left, whole.top, whole.right - whole.left, whole.bottom - whole.top);
-    context.clip();
-    context.imageSmoothingEnabled = scale < 1.01;
-    context.imageSmoothingQuality = "high";
-    const { x: across_, y: down_ } = this.plot;
-    context.drawImage(this.stage, across_.pixel(0), down_.pixel(0), across_.pixel(columns) - across_.pixel(0), down_.pixel(rows) - down_.pixel(0));
-    context.restore();
+    const right = left + columns * scale;
+    const bottom = top + rows * scale;
+    const y = this.view.y || [0, rows];
+    this.plot = {
+      left,
+      top,
+      right,
+      bottom,
+      x: new Scale(...(this.view.x || [0, columns]), left, right),
+      y: new Scale(...y, top, bottom),
+    };
+    this.raster.paintPicture(context, this.plot, this.shown.field);
   }
 
   // ------------------------------------------------------------------------------------------------ mouse and fingers
@@ -509,12 +443,18 @@ export class Panel {
       if (!hasMoved && Math.hypot(now[0] - downAt.place[0], now[1] - downAt.place[1]) < TAP_PX) return;
       if (!hasMoved) canvas.setPointerCapture(event.pointerId);
       hasMoved = true;
+      lastTap = 0;
       if (held.size === 1) {
         if (canMove(event)) this.move(now[0] - before[0], now[1] - before[1]);
       } else {
         const [other] = [...held].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
         const apart = (a, b) => Math.max(12, Math.hypot(a[0] - b[0], a[1] - b[1]));
-        this.zoom(apart(before, other) / apart(now, other), [(now[0] + other[0]) / 2, (now[1] + other[1]) / 2], true, true);
+        this.zoom(
+          apart(before, other) / apart(now, other),
+          [(now[0] + other[0]) / 2, (now[1] + other[1]) / 2],
+          true,
+          true,
+        );
       }
       held.set(event.pointerId, now);
     });
@@ -523,7 +463,8 @@ export class Panel {
       if (held.size === 0) hasMoved = false;
       if (!isTap || event.timeStamp - downAt.time > TAP_MS) return;
       const at = place(event);
-      if (this.plot?.x && this.isInside(at)) this.tells.tap(this, this.plot.x.value(at[0]), this.plot.y.value(at[1]), event.button + 1 || 1);
+      if (this.plot?.x && this.isInside(at))
+        this.tells.tap(this, this.plot.x.value(at[0]), this.plot.y.value(at[1]), event.button + 1 || 1);
       clearTimeout(timer);
       if (event.timeStamp - lastTap < DOUBLE_MS) {
         lastTap = 0;
@@ -536,18 +477,25 @@ export class Panel {
     canvas.addEventListener("pointerup", up);
     canvas.addEventListener("pointercancel", up);
     canvas.addEventListener("pointerleave", () => this.point(null));
-    canvas.addEventListener("wheel", (event) => {
-      const at = place(event);
-      if (!this.plot?.x || (!this.isAlone && !event.ctrlKey && isScrollable(canvas))) return;
-      event.preventDefault();
-      const factor = Math.exp(Math.max(-1, Math.min(1, event.deltaY / 400)));
-      const isLeft = at[0] < this.plot.left;
-      const isBelow = at[1] > this.plot.bottom;
-      this.zoom(factor, at, !isLeft && !event.altKey, !isBelow && !event.shiftKey);
-    }, { passive: false });
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        const at = place(event);
+        if (!this.plot?.x || (!this.isAlone && !event.ctrlKey && isScrollable(canvas))) return;
+        event.preventDefault();
+        lastTap = 0;
+        const factor = Math.exp(Math.max(-1, Math.min(1, event.deltaY / 400)));
+        const isLeft = at[0] < this.plot.left;
+        const isBelow = at[1] > this.plot.bottom;
+        this.zoom(factor, at, !isLeft && !event.altKey, !isBelow && !event.shiftKey);
+      },
+      { passive: false },
+    );
   }
 
-  get isZoomed() { return Boolean(this.view.x || this.view.y); }
+  get isZoomed() {
+    return Boolean(this.view.x || this.view.y);
+  }
 
   isInside([x, y]) {
     const { left, right, top, bottom } = this.plot;
@@ -574,7 +522,7 @@ export class Panel {
   change(axis, factor, around, moved) {
     const range = this.plot[axis].changed(factor, around, moved);
     if (!range) return;
-    this.view[axis] = this.shown.kind === "picture" && axis === "y" ? [range[1], range[0]] : range;
+    this.view[axis] = range;
     this.plot[axis] = new Scale(...range, this.plot[axis].start, this.plot[axis].end, this.plot[axis].isLog);
     this.fitter.hidden = false;
     this.element.classList.add("zoomed");
@@ -582,95 +530,7 @@ export class Panel {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------- curves
-
-/** A line, broken where a number is missing. Of many points within one pixel's width, the first, least, greatest and
- * last are drawn: the picture is the same. Returns how many parts it has, and where it begins and ends. */
-function paintCurve(context, plot, at, curve, colour) {
-  context.beginPath();
-  let isDown = false;
-  const drawn = { parts: 0, from: 0, to: 0 };
-  let column = NaN;
-  let least = 0;
-  let greatest = 0;
-  let last = 0;
-  let isAlone = false;
-  const end = () => {
-    if (!isDown) return;
-    if (least !== last || greatest !== last) {
-      context.lineTo(column, least);
-      context.lineTo(column, greatest);
-      context.lineTo(column, last);
-    }
-    if (isAlone) context.lineTo(column + 1.5, last); // one value between two gaps
-  };
-  const isDense = curve.length > 2 * (plot.right - plot.left);
-  for (let k = 0; k < curve.length; k += 1) {
-    const y = plot.y.pixel(curve[k]);
-    const exact = plot.x.pixel(at(k));
-    if (!Number.isFinite(y) || !Number.isFinite(exact)) {
-      end();
-      isDown = false;
-      continue;
-    }
-    const top = Math.max(-1e5, Math.min(1e5, y));
-    const x = isDense ? Math.round(exact) : Math.max(-1e5, Math.min(1e5, exact));
-    if (!isDown) {
-      context.moveTo(x, top);
-      if (drawn.parts === 0) drawn.from = x;
-      drawn.parts += 1;
-      isDown = true;
-      isAlone = true;
-      least = greatest = top;
-    } else if (x === column) {
-      least = Math.min(least, top);
-      greatest = Math.max(greatest, top);
-      isAlone = false;
-    } else {
-      isAlone = false;
-      end();
-      context.lineTo(x, top);
-      least = greatest = top;
-    }
-    column = x;
-    last = top;
-    drawn.to = x;
-  }
-  end();
-  context.strokeStyle = colour;
-  context.lineWidth = 1.6;
-  context.stroke();
-  return drawn;
-}
-
-/** A faint ground below the line that was just drawn. */
-function shade(context, plot, colour, { from, to }) {
-  context.lineTo(to, plot.bottom);
-  context.lineTo(from, plot.bottom);
-  const fade = context.createLinearGradient(0, plot.top, 0, plot.bottom);
-  fade.addColorStop(0, `${colour}2e`);
-  fade.addColorStop(1, `${colour}00`);
-  context.fillStyle = fade;
-  context.fill();
-}
-
-function paintPoints(context, plot, at, curve, colour) {
-  const radius = curve.length > 2000 ? 1 : curve.length > 300 ? 1.6 : 2.6;
-  context.fillStyle = colour;
-  context.beginPath();
-  for (let k = 0; k < curve.length; k += 1) {
-    const x = plot.x.pixel(at(k));
-    const y = plot.y.pixel(curve[k]);
-    if (!(x >= plot.left - 3 && x <= plot.right + 3 && y >= plot.top - 3 && y <= plot.bottom + 3)) continue;
-    if (radius < 1.5) {
-      context.rect(x - radius, y - radius, 2 * radius, 2 * radius);
-    } else {
-      context.moveTo(x + radius, y);
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-    }
-  }
-  context.fill();
-}
+// ----------------------------------------------------------------------------- curves
 
 function wrapped(line, most) {
   const parts = [];
@@ -688,5 +548,3 @@ function isScrollable(element) {
   const around = element.closest("#panels");
   return around && around.scrollHeight > around.clientHeight + 4;
 }
-
-export { PLOT, TEXT, DIM, WARNING, FAMILY };

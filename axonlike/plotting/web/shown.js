@@ -24,15 +24,31 @@ export function panelsOf(args, kwargs, hints) {
   const leftOut = gather(values, "", found, hints, 0);
   if (leftOut) {
     const last = [...found.keys()].pop();
-    found.set(last, plain("text", { text: `${leftOut + 1} more values are not shown: ${MOST_PANELS} panels are the most` }));
+    found.set(
+      last,
+      plain("text", { text: `${leftOut + 1} more values are not shown: ${MOST_PANELS} panels are the most` }),
+    );
   }
   return found;
 }
 
 function plain(kind, more) {
   return {
-    kind, title: "", units: "", x_label: "", x_units: "", x_start: 0, x_step: 1, low: null, high: null, log_x: false,
-    log_y: false, colours: "viridis", note: "", names: [], ...more,
+    kind,
+    title: "",
+    units: "",
+    x_label: "",
+    x_units: "",
+    x_start: 0,
+    x_step: 1,
+    low: null,
+    high: null,
+    log_x: false,
+    log_y: false,
+    colours: "viridis",
+    note: "",
+    names: [],
+    ...more,
   };
 }
 
@@ -84,10 +100,17 @@ function array(tensor) {
     }
     return { is: "field", grid };
   }
-  if (tensor.shape.length === 3 && (channels === 3 || channels === 4) && (tensor.code === "u1" || tensor.code[0] === "f")) {
+  if (
+    tensor.shape.length === 3 &&
+    (channels === 3 || channels === 4) &&
+    (tensor.code === "u1" || tensor.code[0] === "f")
+  ) {
     return { is: "picture", pixels: tensor };
   }
-  return { is: "words", text: `an array of shape (${tensor.shape.join(", ")}), which no panel shows; give a part of it` };
+  return {
+    is: "words",
+    text: `an array of shape (${tensor.shape.join(", ")}), which no panel shows; give a part of it`,
+  };
 }
 
 const rowsOf = (tensor) => Array.from({ length: tensor.shape[0] }, (_, k) => tensor.at(k));
@@ -99,7 +122,10 @@ function over(x, lines) {
   lines.forEach((line, k) => {
     const own = lines.length > 1 ? String(k + 1) : "";
     if (line.isComplex) {
-      curves.push(line.numbers(), line.numbers((data, at) => data[at + 1]));
+      curves.push(
+        line.numbers(),
+        line.numbers((data, at) => data[at + 1]),
+      );
       names.push(`${own} real`.trim(), `${own} imaginary`.trim());
     } else {
       curves.push(line.numbers());
@@ -107,8 +133,12 @@ function over(x, lines) {
     }
   });
   return {
-    is: "curves", kind: "lines", x: x && x.numbers(), curves: curves.slice(0, MOST_LINES),
-    names: curves.length > 1 ? names.slice(0, MOST_LINES) : [], leftOut: Math.max(0, curves.length - MOST_LINES),
+    is: "curves",
+    kind: "lines",
+    x: x && x.numbers(),
+    curves: curves.slice(0, MOST_LINES),
+    names: curves.length > 1 ? names.slice(0, MOST_LINES) : [],
+    leftOut: Math.max(0, curves.length - MOST_LINES),
   };
 }
 
@@ -127,7 +157,9 @@ function asLine(values) {
   const numbers = values.map((each) => {
     if (typeof each === "number" || typeof each === "boolean") return [Number(each), 0];
     if (each instanceof Complex) return [each.real, each.imaginary];
-    return each instanceof Tensor && !each.shape.length ? [each.data[each.offset], each.isComplex ? each.data[each.offset + 1] : 0] : null;
+    return each instanceof Tensor && !each.shape.length
+      ? [each.data[each.offset], each.isComplex ? each.data[each.offset + 1] : 0]
+      : null;
   });
   if (!numbers.length || numbers.includes(null)) return null;
   const isComplex = values.some((each) => each instanceof Complex || (each instanceof Tensor && each.isComplex));
@@ -167,9 +199,18 @@ function chunk({ data, kind, units, rate, axis }) {
     rows.push(...(row.shape.length === 2 ? rowsOf(row) : [row]));
     const found = over(null, rows);
     const inDb = units.startsWith("dB");
-    if (!inDb) found.curves = found.curves.map((curve) => curve.map((power) => 10 * Math.log10(Math.max(power, 1e-30))));
+    if (!inDb)
+      found.curves = found.curves.map((curve) => curve.map((power) => 10 * Math.log10(Math.max(power, 1e-30))));
     const [label, x_units, x_start, x_step] = axis || ["", "", 0, 1];
-    return { ...found, kind: "spectrum", units: inDb ? units : "dB", x_label: label, x_units, x_start, x_step: x_step || 1 };
+    return {
+      ...found,
+      kind: "spectrum",
+      units: inDb ? units : "dB",
+      x_label: label,
+      x_units,
+      x_start,
+      x_step: x_step || 1,
+    };
   }
   if (kind === "analog" && data.shape.length <= 2) {
     const found = over(null, data.shape.length === 1 ? [data] : rowsOf(data.transposed));
@@ -196,7 +237,7 @@ function greys(grid, low, high) {
   return new Tensor("u1", [rows, columns, 3], [columns * 3, 3, 1], 0, data);
 }
 
-/** Least and greatest of the finite numbers; 0 and 1 without any. isAbove: only of those above 0. */
+/** Least and greatest of the finite numbers; 0 and 1 without any. isAbove: only of those above 0; else 0.1 and 10. */
 export function extentOf(grid, isAbove = false) {
   const [rows, columns] = grid.shape;
   let least = Infinity;
@@ -208,7 +249,7 @@ export function extentOf(grid, isAbove = false) {
       if (seen > greatest && seen < Infinity) greatest = seen;
     }
   }
-  return least <= greatest ? [least, greatest] : [0, 1];
+  return least <= greatest ? [least, greatest] : isAbove ? [0.1, 10] : [0, 1];
 }
 
 function textOf(value) {
@@ -216,8 +257,13 @@ function textOf(value) {
   if (value instanceof Other) return value.text;
   if (value instanceof Complex) return `${value.real}${value.imaginary < 0 ? "" : "+"}${value.imaginary}j`;
   if (value instanceof Tensor) return `array of shape (${value.shape.join(", ")})`;
-  if (Array.isArray(value)) return `[${value.slice(0, 100).map(textOf).join(", ")}${value.length > 100 ? ", ..." : ""}]`;
-  if (value instanceof Map) return `{${[...value].slice(0, 100).map(([key, each]) => `${key}: ${textOf(each)}`).join(", ")}}`;
+  if (Array.isArray(value))
+    return `[${value.slice(0, 100).map(textOf).join(", ")}${value.length > 100 ? ", ..." : ""}]`;
+  if (value instanceof Map)
+    return `{${[...value]
+      .slice(0, 100)
+      .map(([key, each]) => `${key}: ${textOf(each)}`)
+      .join(", ")}}`;
   return typeof value === "string" ? `"${value}"` : String(value);
 }
 
@@ -246,16 +292,26 @@ function hinted(form, value, hint) {
   }
   const isPlaced = (hint.x_start ?? 0) !== 0 || (hint.x_step ?? 1) !== 1;
   return {
-    ...shown, title: hint.title || "", units: hint.units || shown.units, x_label: hint.x_label || shown.x_label,
-    x_units: hint.x_units || shown.x_units, x_start: isPlaced ? hint.x_start ?? 0 : shown.x_start,
-    x_step: isPlaced ? hint.x_step ?? 1 : shown.x_step, low, high, log_x: Boolean(hint.log_x && hasAxes),
-    log_y: Boolean(hint.log_y && (hasAxes || shown.kind === "image")), colours, note: notes.join("; "),
+    ...shown,
+    title: hint.title || "",
+    units: hint.units || shown.units,
+    x_label: hint.x_label || shown.x_label,
+    x_units: hint.x_units || shown.x_units,
+    x_start: isPlaced ? (hint.x_start ?? 0) : shown.x_start,
+    x_step: isPlaced ? (hint.x_step ?? 1) : shown.x_step,
+    low,
+    high,
+    log_x: Boolean(hint.log_x && hasAxes),
+    log_y: Boolean(hint.log_y && (hasAxes || shown.kind === "image")),
+    colours,
+    note: notes.join("; "),
   };
 }
 
 /** The value as this kind of panel shows it; null if that cannot be. */
 function ofKind(kind, form, value, low, high) {
-  if (kind === "text") return plain("text", { text: (form.is === "words" ? form.text : textOf(value)).slice(0, TEXT_CHARACTERS) });
+  if (kind === "text")
+    return plain("text", { text: (form.is === "words" ? form.text : textOf(value)).slice(0, TEXT_CHARACTERS) });
   if (form.is === "number" && kind === "history") return plain("history", { value: form.value, x_label: "call" });
   if (form.is === "curves") {
     if (LIKE_LINES.includes(kind)) return curves(kind, form);
@@ -268,7 +324,10 @@ function ofKind(kind, form, value, low, high) {
     if (kind === "image") return plain("image", { field: form.grid });
     if (kind === "picture") return plain("picture", { field: greys(form.grid, low, high) });
     if (LIKE_LINES.includes(kind) && Math.min(...form.grid.shape) <= MOST_LINES) {
-      return curves(kind, over(null, rowsOf(form.grid.shape[0] < form.grid.shape[1] ? form.grid : form.grid.transposed)));
+      return curves(
+        kind,
+        over(null, rowsOf(form.grid.shape[0] < form.grid.shape[1] ? form.grid : form.grid.transposed)),
+      );
     }
   }
   if (form.is === "picture" && kind === "picture") return plain("picture", { field: form.pixels });
@@ -278,8 +337,13 @@ function ofKind(kind, form, value, low, high) {
 function curves(kind, form) {
   const isSpectrum = kind === "spectrum";
   return plain(kind, {
-    x: form.x, curves: form.curves, names: form.names, x_label: form.x_label || "", x_start: form.x_start ?? 0,
-    x_step: form.x_step ?? 1, units: form.units || (isSpectrum ? "dB" : ""),
+    x: form.x,
+    curves: form.curves,
+    names: form.names,
+    x_label: form.x_label || "",
+    x_start: form.x_start ?? 0,
+    x_step: form.x_step ?? 1,
+    units: form.units || (isSpectrum ? "dB" : ""),
     x_units: form.x_units || (isSpectrum && !form.x_label ? "Hz" : ""),
   });
 }

@@ -4,15 +4,31 @@
 // when it has been drawn is another one asked for.
 
 import { brief } from "./axes.js";
+import { BACKGROUND, CARD, DIM, FAMILY, LINE, TEXT } from "./colours.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
-import { DIM, FAMILY, Panel, TEXT } from "./panel.js";
+import { Panel } from "./panel.js";
 import { panelsOf } from "./shown.js";
 
 const KEPT = "axonlike-plot-token";
 const NARROW_PX = 700;
 const QUIET_S = 2;
-const KEY_NAMES = { Enter: "return", Escape: "escape", " ": "space", ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", Backspace: "backspace", Delete: "delete", Tab: "tab", Home: "home", End: "end", PageUp: "page up", PageDown: "page down" };
+const KEY_NAMES = {
+  Enter: "return",
+  Escape: "escape",
+  " ": "space",
+  ArrowLeft: "left",
+  ArrowRight: "right",
+  ArrowUp: "up",
+  ArrowDown: "down",
+  Backspace: "backspace",
+  Delete: "delete",
+  Tab: "tab",
+  Home: "home",
+  End: "end",
+  PageUp: "page up",
+  PageDown: "page down",
+};
 
 const $ = (id) => document.getElementById(id);
 const page = {
@@ -31,7 +47,7 @@ const page = {
   request: 0,
 };
 
-// ------------------------------------------------------------------------------------------------------------ the token
+// ----------------------------------------------------------------------------- the token
 
 function tokenFromAddress() {
   const token = decodeURIComponent(location.hash.slice(1));
@@ -58,12 +74,14 @@ $("token-form").addEventListener("submit", (event) => {
   if (!token) return;
   try {
     sessionStorage.setItem(KEPT, token);
-  } catch { /* see above */ }
+  } catch {
+    /* see above */
+  }
   $("token-form").hidden = true;
   connection.connect(token);
 });
 
-// ------------------------------------------------------------------------------------------------------- the connection
+// ----------------------------------------------------------------------------- the connection
 
 const connection = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/plot`, {
   state(name, text) {
@@ -110,7 +128,11 @@ document.addEventListener("visibilitychange", askIfSeen);
 function welcome(message) {
   page.welcome = message;
   page.histories = new Map();
-  for (const [name, rows] of message.history) page.histories.set(name, Array.from({ length: rows.shape[0] }, (_, k) => rows.at(k).numbers()));
+  for (const [name, rows] of message.history)
+    page.histories.set(
+      name,
+      Array.from({ length: rows.shape[0] }, (_, k) => rows.at(k).numbers()),
+    );
   $("title").textContent = message.title || "plot";
   document.title = message.title ? `${message.title} · axonlike` : "axonlike plot";
   for (const [name, param] of Object.entries(message.params || {})) param.isWhole = wholeNumbers(message, name);
@@ -124,7 +146,7 @@ function wholeNumbers({ params }, name) {
   return [params[name].value, params[name].low ?? 0, params[name].high ?? 0].every(Number.isInteger);
 }
 
-// ------------------------------------------------------------------------------------------------------------- frames
+// ----------------------------------------------------------------------------- frames
 
 function take(frame) {
   page.frame = frame;
@@ -222,7 +244,11 @@ function lay() {
     const rows = Math.ceil(count / columns);
     const wide = box.width / columns;
     const high = Math.max(190, box.height / rows);
-    const off = Math.abs(Math.log(wide / high / 1.5)) + 0.15 * (columns * rows - count) + (wide < 260 ? 3 : 0) + (box.height / rows < 190 ? 0.7 : 0);
+    const off =
+      Math.abs(Math.log(wide / high / 1.5)) +
+      0.15 * (columns * rows - count) +
+      (wide < 260 ? 3 : 0) +
+      (box.height / rows < 190 ? 0.7 : 0);
     if (off < least) [best, least] = [columns, off];
   }
   $("panels").style.setProperty("--columns", best);
@@ -235,7 +261,7 @@ function lay() {
 
 new ResizeObserver(() => lay()).observe($("panels"));
 
-// ---------------------------------------------------------------------------------------------------- what the user does
+// ----------------------------------------------------------------------------- what the user does
 
 function alone(panel) {
   page.alone = page.alone || page.panels.size === 1 ? null : panel.name;
@@ -274,13 +300,13 @@ function save() {
   canvas.height = (height + 30) * ratio;
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
-  context.fillStyle = "#12151b";
+  context.fillStyle = BACKGROUND;
   context.fillRect(0, 0, canvas.width, canvas.height);
   seen.forEach((panel, k) => {
     const box = boxes[k];
     const inside = panel.canvas.getBoundingClientRect();
-    context.fillStyle = "#191d25";
-    context.strokeStyle = "#303744";
+    context.fillStyle = CARD;
+    context.strokeStyle = LINE;
     context.lineWidth = 1;
     context.beginPath();
     context.roundRect(box.left - around.left + 0.5, box.top - top + 0.5, box.width - 1, box.height - 1, 9);
@@ -302,7 +328,10 @@ function save() {
   canvas.toBlob((blob) => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    const name = $("title").textContent.replace(/[^\p{L}\p{N}_-]+/gu, "-").replace(/^-+|-+$/g, "") || "plot";
+    const name =
+      $("title")
+        .textContent.replace(/[^\p{L}\p{N}_-]+/gu, "-")
+        .replace(/^-+|-+$/g, "") || "plot";
     link.download = `${name}-${when.replace(/[ :]/g, "-")}.png`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
@@ -311,30 +340,45 @@ function save() {
 
 $("pause").addEventListener("click", () => pause(!page.isPaused));
 $("save").addEventListener("click", save);
-$("show-all").addEventListener("click", () => { page.alone = null; lay(); });
+$("show-all").addEventListener("click", () => {
+  page.alone = null;
+  lay();
+});
 $("show-params").addEventListener("click", () => {
   const isOpen = document.body.classList.toggle(innerWidth < NARROW_PX ? "params-open" : "params-closed");
   $("show-params").setAttribute("aria-pressed", String(innerWidth < NARROW_PX ? isOpen : !isOpen));
 });
 $("again").addEventListener("click", () => connection.connect(tokenFromAddress()));
 
+// A button that was clicked does not keep the focus: else the space key would press it again.
+document.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur());
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
   if (event.key === " " && !event.target.matches("button")) pause(!page.isPaused);
   else if (event.key === "s") save();
   else if (event.key === "f") page.panels.forEach((panel) => panel.fit());
-  else if (event.key === "Escape" && page.alone) { page.alone = null; lay(); }
-  else {
-    const name = KEY_NAMES[event.key] || (event.key.length === 1 ? event.key.toLowerCase() : /^F\d+$/.test(event.key) ? event.key.toLowerCase() : "");
+  else if (event.key === "Escape" && page.alone) {
+    page.alone = null;
+    lay();
+  } else {
+    const name = KEY_NAMES[event.key] || (event.key.length === 1 ? event.key.toLowerCase() : "");
     if (name && !event.target.matches("button")) did({ what: "key", key: name });
     return;
   }
   event.preventDefault();
 });
 
-// ------------------------------------------------------------------------------------------------------------- the state
+// ----------------------------------------------------------------------------- the state
 
-const WORDS = { connecting: "connecting", open: "live", lost: "no connection", ended: "ended", "wrong token": "wrong token", failed: "failed" };
+const WORDS = {
+  connecting: "connecting",
+  open: "live",
+  lost: "no connection",
+  ended: "ended",
+  "wrong token": "wrong token",
+  failed: "failed",
+};
 
 function show(name, text) {
   page.state = name;
@@ -342,7 +386,12 @@ function show(name, text) {
   const isPaused = page.isPaused && name === "open";
   $("state").className = `state ${isPaused ? "paused" : name.replace(" ", "-")}`;
   $("state").textContent = isPaused ? "paused" : WORDS[name];
-  $("notice").textContent = { failed: text, ended: text === "has ended" ? "The calculation has ended." : text, lost: text || "The connection is lost; it tries again." }[name] || "";
+  $("notice").textContent =
+    {
+      failed: text,
+      ended: text === "has ended" ? "The calculation has ended." : text,
+      lost: text || "The connection is lost; it tries again.",
+    }[name] || "";
   $("notice-bar").hidden = !$("notice").textContent;
   $("again").hidden = name !== "ended" && name !== "failed";
   $("nothing").textContent = { open: "Nothing has been plotted yet.", connecting: "Connecting…" }[name] || "";
@@ -354,24 +403,25 @@ function status() {
   const times = page.drawnAt;
   const rate = times.length > 2 ? ((times.length - 1) * 1000) / (times[times.length - 1] - times[0]) : 0;
   const parts = [
-    ["call", page.frame ? String(page.frame.call) : ""],
-    ["frames a second", rate ? rate.toFixed(rate < 9.95 ? 1 : 0) : ""],
-    ["calls", String(offered)],
+    ["calls", String(Math.max(offered, page.frame?.call ?? 0))],
     ["sent", String(sent)],
     ["drawn", String(drawn)],
     ["dropped", String(dropped)],
+    ["frames a second", rate ? rate.toFixed(rate < 9.95 ? 1 : 0) : ""],
     ["longest call", worst ? `${brief(worst * 1000, 3)} ms` : ""],
     ["viewers", viewers ? String(viewers) : ""],
   ].filter(([, value]) => value);
   if (!page.frame) parts.length = 0;
-  $("status").replaceChildren(...parts.map(([label, value]) => {
-    const part = document.createElement("span");
-    part.dataset.name = label;
-    const number = document.createElement("b");
-    number.textContent = value;
-    part.append(`${label} `, number);
-    return part;
-  }));
+  $("status").replaceChildren(
+    ...parts.map(([label, value]) => {
+      const part = document.createElement("span");
+      part.dataset.name = label;
+      const number = document.createElement("b");
+      number.textContent = value;
+      part.append(`${label} `, number);
+      return part;
+    }),
+  );
 }
 
 window.addEventListener("hashchange", () => location.hash.length > 1 && connection.connect(tokenFromAddress()));

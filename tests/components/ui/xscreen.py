@@ -7,6 +7,7 @@ is an XWD picture (X11/XWDFile.h), so no tool for screenshots is needed.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import shutil
@@ -24,6 +25,22 @@ MISSING = ", ".join(tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) i
 """Which of the tools are not installed."""
 
 GUARD_S = 60.0
+
+
+class _ClientMessage(ctypes.Structure):
+    """XClientMessageEvent, as long as any XEvent."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("message_type", ctypes.c_ulong),
+        ("format", ctypes.c_int),
+        ("data", ctypes.c_long * 5),
+        ("rest", ctypes.c_long * 12),
+    )
 
 
 class XScreen:
@@ -111,6 +128,18 @@ class XScreen:
         """The whole screen as a pygame Surface."""
         rows, row_bytes, height = self.pixels()
         return _rgb(pygame, rows, row_bytes // 4, height)
+
+    def close(self, window: str) -> None:
+        """As a window manager does when its close button is pressed (xdotool cannot, before its 2021 version)."""
+        x11 = ctypes.CDLL("libX11.so.6")
+        for name in ("XOpenDisplay", "XInternAtom"):
+            getattr(x11, name).restype = ctypes.c_ulong
+        display = ctypes.c_void_p(x11.XOpenDisplay(self.display.encode()))
+        protocols, delete = (x11.XInternAtom(display, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
+        event = _ClientMessage(type=33, window=int(window), message_type=protocols, format=32)
+        event.data[0] = delete
+        x11.XSendEvent(display, ctypes.c_ulong(int(window)), 0, ctypes.c_long(0), ctypes.byref(event))
+        x11.XCloseDisplay(display)
 
     def kill(self) -> None:
         """As a crash of the server does it."""

@@ -1,0 +1,3 @@
+"""The names of older packages on top of what axonlike has, so that programs written for them run."""
+
+__all__: list[str] = []
