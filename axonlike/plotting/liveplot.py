@@ -105,7 +105,6 @@ class LivePlot:
         self._server: PlotServer | None = None
         self._hold = hold
         self._viewer = tuple(viewer)
-        self._wants_window = where.window
         self._is_off = not where.window and where.listen is None
         self._sender: Sender | None = None
         self._last: Counters | None = None
@@ -145,8 +144,8 @@ class LivePlot:
         except BaseException:
             self.close()
             raise
-        if wait and where.window:
-            self._seen.wait(_READY_S)
+        if wait and where.window and not self._seen.wait(_READY_S):
+            log.warning("%s: after %g s the window is not there yet; the calculation goes on", self.title, _READY_S)
 
     # -- what a calculation calls
 
@@ -180,9 +179,11 @@ class LivePlot:
             _open.discard(self)
             if self._sender is not None:
                 self._last = self._sender.counters
-                self._in_loop(self._end())
+                self._in_loop(self._end(self._sender))
                 self._loop.call_soon_threadsafe(self._loop.stop)
                 self._thread.join()
+            self._sender = None
+            self._desk.args, self._desk.kwargs = (), {}  # they may be large, and this plot may be kept
 
     def reopen(self) -> None:
         """Start the window again, after it was closed or has failed. Harmless while there is one."""
@@ -205,9 +206,9 @@ class LivePlot:
     @property
     def counters(self) -> Counters:
         """How many calls were offered, taken, sent and drawn, and the longest that one took."""
-        if self._last is not None:
-            return self._last
-        return Counters(offered=self._desk.offered) if self._sender is None else self._sender.counters
+        if self._sender is not None:
+            return self._sender.counters
+        return self._last or Counters(offered=self._desk.offered)
 
     @property
     def address(self) -> Address | None:
@@ -284,19 +285,17 @@ class LivePlot:
             self._did(Did("closed"))
         log.warning("%s: %s; the calculation goes on (reopen() starts another)", self.title, text)
 
-    async def _end(self) -> None:
-        assert self._sender is not None
+    async def _end(self, sender: Sender) -> None:
         window, self._window = self._window, None
-        self._sender.end("has ended", self._hold)
+        sender.end("has ended", self._hold)
         if window is not None:
             await window.over(self._hold)
         if self._server is not None:
             await self._server.stop()
 
     def _last_call(self) -> Snapshot | None:
-        """A copy of the last call, unless it has been taken already."""
-        desk, sender = self._desk, self._sender
-        assert sender is not None
+        """A copy of the last call, as its values are now."""
+        desk = self._desk
         if not desk.offered:
             return None
         desk.lay_down()

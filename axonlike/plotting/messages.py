@@ -198,8 +198,8 @@ class Drawn(_Said, frozen=True, tag="drawn"):
 
 
 class Did(_Said, frozen=True, tag="did"):
-    """From a viewer: what the user did. what: "key", "click" or "closed". key: its name; panel, x, y: where, in the
-    panel's own units; button: of the mouse, from 1."""
+    """From a viewer: what the user did. what: "key", "click", "closed", "paused" or "resumed". key: its name. panel, x,
+    y: where, in the panel's own units; button: of the mouse, from 1."""
 
     what: _Name
     key: _Name = ""
@@ -217,9 +217,10 @@ class Set(_Said, frozen=True, tag="set"):
 
 
 class Failed(_Said, frozen=True, tag="failed"):
-    """From a viewer: it cannot draw, and why."""
+    """From a viewer: it cannot draw, and why. ends: it ends because of that."""
 
     text: _Text
+    ends: bool = False
 
 
 Message = Welcome | Frame | Values | Ended | Ready | Drawn | Did | Set | Failed

@@ -10,7 +10,7 @@ import msgspec
 
 from axonlike.errors import UsageError, did_you_mean, show_value
 
-__all__ = ["Param", "Params", "ParamValue", "params_of"]
+__all__ = ["NoSuchParam", "Param", "ParamValue", "Params", "params_of"]
 
 ParamValue = bool | int | float | str
 
@@ -90,6 +90,10 @@ def params_of(specs: Mapping[str, Any]) -> dict[str, Param]:
     return params
 
 
+class NoSuchParam(UsageError, AttributeError):
+    """A parameter that the plot was not given."""
+
+
 class Params:
     """Values of the parameters as last set, by the window or here: ``plot.params.dt`` or ``plot.params["dt"]``.
 
@@ -108,7 +112,7 @@ class Params:
             return self.specs[name]
         except KeyError:
             there_are = ", ".join(self.specs) or "none"
-            raise UsageError(
+            raise NoSuchParam(
                 f"there is no parameter {name!r}{did_you_mean(name, self.specs)} (there are: {there_are})"
             ) from None
 

@@ -70,7 +70,7 @@ class FilmWriter(Protocol):
     """What a film is written to (`axonlike.plotting.film.Film`)."""
 
     def add(self, picture: npt.NDArray[np.uint8], /) -> None:
-        """The next picture, (height, width, 3)."""
+        """The next picture, (height, width, 3); the window may have another size by now."""
 
     def close(self) -> None:
         """Finish the file."""
@@ -160,9 +160,10 @@ class PlotView(Instrument):
         self._sets: dict[str, ParamValue] = {}
         self._set_s = -1.0
         self._right_pressed_s = -1.0
+        self._down: set[int] = set()
+        """Keys that are held down."""
         self._film: FilmWriter | None = None
         self._film_path = ""
-        self._film_size = (0, 0)
         self._film_pictures = 0
         self._is_exporting = False
         self._drawn_with_plotter: Size = (0, 0)
@@ -188,7 +189,7 @@ class PlotView(Instrument):
             if self.window_is_closed:
                 self.send(Did("closed"))
         finally:
-            self._end_film()
+            self._end_film(tells=False)
 
     def _is_over(self) -> bool:
         scheduler = self.scheduler
@@ -406,6 +407,8 @@ class PlotView(Instrument):
         self.redraw()
 
     def apply(self, name: str) -> None:
+        if name == "paused":
+            self._tell(Did("paused" if self.paused else "resumed"))  # so that nobody waits for what it does not draw
         if name == "paused" and not self.paused and self._held is not None:
             self._take_frame(self._held)
 
@@ -632,7 +635,12 @@ class PlotView(Instrument):
         if strip is not None and strip.is_editing:
             self._edit(strip, event)
             return True
-        if super().key_pressed(event):
+        repeated = event.key in self._down
+        self._down.add(event.key)
+        # A key that is held down repeats; one that saves a file or switches something does so once.
+        if (repeated and any(chord.matches(event, self.pygame) for chord, _ in self._keys)) or super().key_pressed(
+            event
+        ):
             return True
         pygame = self.pygame
         if event.key == pygame.K_ESCAPE and self._alone is not None:
@@ -649,6 +657,9 @@ class PlotView(Instrument):
         if event.key not in _modifiers(pygame):
             self._tell(Did("key", key=name_of(event, pygame)[:256]))
         return True
+
+    def key_released(self, event: Any) -> None:
+        self._down.discard(event.key)
 
     def _edit(self, strip: ParamStrip, event: Any) -> None:
         """A key while a field is being edited: all are for it."""
@@ -814,31 +825,29 @@ class PlotView(Instrument):
             self._end_film()
             return
         path = f"{self._stem()}.mp4"
-        fps = self._welcome.fps if self._welcome is not None and self._welcome.fps > 0 else 30.0
+        fps = min(max(self._welcome.fps if self._welcome is not None else 30.0, 1.0), 60.0)
         try:
             self._film = self._make_film(path, fps)
         except (AxonlikeError, OSError) as exc:
             log.warning("%s: no film: %s", self.path, exc)
             self.say(str(exc))
             return
-        self._film_path, self._film_pictures, self._film_size = path, 0, self.size
+        self._film_path, self._film_pictures = path, 0
         self.redraw()
 
     def _film_picture(self, surface: pygame.Surface) -> None:
         if self._film is None:
             return
-        pygame = self.pygame
         try:
-            if surface.get_size() != self._film_size:  # the window has another size now; a film has one
-                surface = pygame.transform.smoothscale(surface, self._film_size)
-            self._film.add(np.ascontiguousarray(pygame.surfarray.array3d(surface).swapaxes(0, 1)))
+            self._film.add(np.ascontiguousarray(self.pygame.surfarray.array3d(surface).swapaxes(0, 1)))
             self._film_pictures += 1
         except (AxonlikeError, OSError, ValueError) as exc:
             log.error("%s: %s: %s", self.path, self._film_path, exc)
             self._end_film()
             self.say(f"The film has ended: {exc}")
 
-    def _end_film(self) -> None:
+    def _end_film(self, *, tells: bool = True) -> None:
+        """tells: there is somebody to be told what became of it."""
         film, self._film = self._film, None
         if film is None:
             return
@@ -846,13 +855,16 @@ class PlotView(Instrument):
             film.close()
         except (AxonlikeError, OSError, ValueError) as exc:
             log.error("%s: %s: %s", self.path, self._film_path, exc)
-            if not self.ended:
-                self.say(f"The film could not be finished: {exc}")
-            return
-        log.info("%s: film of %d pictures in %s", self.path, self._film_pictures, self._film_path)
-        if not self.ended and not self.window_is_closed:
-            self.send(Exported(os.path.abspath(self._film_path)), "status")
-            self.say(f"Saved {self._film_path}, {self._film_pictures} pictures, in {os.getcwd()}.")
+            text = f"The film could not be finished: {exc}"
+        else:
+            text = f"Saved {self._film_path}, {self._film_pictures} pictures, in {os.getcwd()}."
+            if not self._film_pictures:
+                text = "No frame came, so there is no film."
+            log.info("%s: %s", self.path, text)
+            if tells and self._film_pictures:
+                self.send(Exported(os.path.abspath(self._film_path)), "status")
+        if tells:
+            self.say(text)
 
 
 def _plain(name: str) -> str:

@@ -72,7 +72,7 @@ def _show(welcome: Welcome, sock: socket.socket) -> None:
 
 
 def _tell(sock: socket.socket, text: str) -> None:
-    blob = encode(Failed(text[:4000]))
+    blob = encode(Failed(text[:4000], ends=True))
     with contextlib.suppress(OSError):
         sock.setblocking(True)
         sock.settimeout(1.0)

@@ -109,7 +109,7 @@ class Window(Viewer, asyncio.Protocol):
                 self._is_ready = True
             case Did(what="closed"):
                 self._closed_by_user = True
-            case Failed(text) if not self._is_ready:
+            case Failed(text, ends) if ends or not self._is_ready:
                 self._failure = text  # told when it has ended
                 return
         self._sender.heard(self, message)

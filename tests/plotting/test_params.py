@@ -75,6 +75,7 @@ def test_an_unknown_name_says_which_there_are() -> None:
             read()
     with pytest.raises(UsageError, match="no parameter 'x'"):
         params.x = 1
+    assert not hasattr(params, "x")
 
 
 def test_setting_one_here_is_told_and_taking_one_is_not() -> None:

@@ -9,6 +9,8 @@ import logging
 import pickle
 import socket
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,14 @@ def test_a_url_says_a_name_where_it_listens_everywhere():
     assert server.url == f"https://{socket.gethostname()}:8443/#{TOKEN}"
     server = PlotServer(None, host="::1", port=8443, token=TOKEN)  # type: ignore[arg-type]
     assert server.url == f"http://[::1]:8443/#{TOKEN}"
+
+
+@pytest.mark.parametrize("module", ["server", "client"])
+def test_without_aiohttp_it_says_what_to_install(module: str):
+    code = f"import sys; sys.modules['aiohttp'] = None; import axonlike.plotting.{module}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "MissingExtra: watching a plot from elsewhere needs aiohttp" in done.stderr
+    assert "axonlike[web]" in done.stderr
 
 
 def test_a_port_in_use_is_told_in_a_sentence():
@@ -477,6 +487,23 @@ def test_at_the_end_all_have_what_was_sent():
             await stopping
             with pytest.raises(CannotWatch, match="cannot be reached"):
                 await RemoteConnection("127.0.0.1", plot.port, TOKEN, connect_s=5.0).connect()
+
+    asyncio.run(main())
+
+
+def test_one_who_talks_nonsense_and_does_not_read_leaves_nothing_behind():
+    async def main() -> None:
+        async with a_plot() as plot, raw(plot) as stuck:
+            await shaken(stuck)
+            await stuck.send_bytes(encode(Ready("web")))
+            deaf(stuck)
+            await until(lambda: plot.sender.viewers)
+            plot.show(field=np.zeros(4_000_000))
+            await stuck.send_bytes(b"nonsense")
+            await until(lambda: plot.server.counts.garbage == 1)
+            server = plot.server._http
+            assert server is not None
+            await until(lambda: not server.connections)  # though its buffer was full
 
     asyncio.run(main())
 

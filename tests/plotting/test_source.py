@@ -150,7 +150,7 @@ def test_a_connection_that_is_lost_is_made_again_and_asked_for_frames_again() ->
     kinds = [type(message).__name__ for message in looker.got]
     assert kinds == ["Welcome", "Frame", "Frame", "Ended", "Ended", "Ended", "Welcome", "Frame", "Values"]
     assert all(message.hold for message in looker.got if isinstance(message, Ended))
-    assert [type(message).__name__ for message in second.sent][0] == "Ready"
+    assert isinstance(second.sent[0], Ready)
     assert (first.closed, second.closed) == (1, 1)
     assert 1.2 < took_s < 4.0  # 0.5 s, then 0.5 and 1 s, each by a quarter more or less
 

@@ -128,6 +128,11 @@ def window(view: PlotView) -> Display:
     return view._display
 
 
+def resize(view: PlotView, width: int, height: int) -> None:
+    pygame.display.set_mode((width, height))
+    window(view).rearrange()
+
+
 def panel(view: PlotView, name: str) -> AxesPanel:
     found = view._panels[name]
     assert isinstance(found, AxesPanel)
@@ -482,7 +487,25 @@ def test_keys_that_it_does_not_use_itself_are_told_by_name() -> None:
     )  # fmt: skip
     assert calculation.of(Did)[:-1] == [
         Did("key", key="k"), Did("key", key="up"), Did("key", key="ctrl+e"), Did("key", key="escape"),
+        Did("paused"), Did("resumed"),
     ]  # fmt: skip
+
+
+def test_a_key_that_is_held_down_does_its_work_once_and_is_told_as_often_as_it_comes() -> None:
+    view, seen = PlotView(), []
+    look = lambda: seen.append(panel(view, "v").log_y)  # noqa: E731
+
+    def hold(name: str) -> None:
+        for _ in range(3):
+            post(pygame.KEYDOWN, key=getattr(pygame, f"K_{name}"), mod=0, unicode=name)
+        post(pygame.KEYUP, key=getattr(pygame, f"K_{name}"), mod=0)
+
+    calculation, _ = watch(
+        view, [Welcome(), PAUSE(0.1), frame(1), PAUSE(0.1)],
+        lambda: hold("l"), look, lambda: hold("l"), look, lambda: hold("k"),
+    )  # fmt: skip
+    assert seen == [True, False]
+    assert calculation.of(Did)[:-1] == 3 * [Did("key", key="k")]
 
 
 def test_every_key_can_be_pressed_before_and_after_a_frame_came(
@@ -579,7 +602,7 @@ class Film:
 
 
 @pytest.mark.parametrize("ended_by", ["key", "window"])
-def test_a_film_has_the_picture_of_each_frame_and_one_size(ended_by: str) -> None:
+def test_a_film_has_the_picture_of_each_frame(ended_by: str) -> None:
     film, asked = Film(), []
 
     def make(path: str, fps: float) -> Film:
@@ -587,16 +610,16 @@ def test_a_film_has_the_picture_of_each_frame_and_one_size(ended_by: str) -> Non
         return film
 
     view = PlotView(make_film=make)
-    resize = lambda: (pygame.display.set_mode((700, 500)), window(view).rearrange())  # noqa: E731
     messages = [m for n in range(1, 7) for m in (frame(n), PAUSE(0.3))]
-    watch(view, [Welcome(fps=25.0, title="t"), PAUSE(0.1), *messages], lambda: None, key("f"), lambda: None, resize,
+    watch(view, [Welcome(fps=25.0, title="t"), PAUSE(0.1), *messages],
+          lambda: None, key("f"), lambda: None, lambda: resize(view, 700, 500),
           key("f") if ended_by == "key" else lambda: None, each_s=0.3)  # fmt: skip
     assert asked[0][1] == 25.0
     assert asked[0][0].startswith("t-")
     assert asked[0][0].endswith(".mp4")
     assert film.closed == 1
     assert len(film.pictures) >= 2
-    assert {picture.shape for picture in film.pictures} == {(576, 876, 3)}
+    assert {picture.shape for picture in film.pictures} == {(576, 876, 3), (476, 676, 3)}
     assert like(film.pictures[0], TRACES[0]).any()
 
 
@@ -744,7 +767,7 @@ def test_an_own_plotter_draws_again_when_the_window_has_another_size() -> None:
     view = PlotView(own)
     watch(
         view, [Welcome(), PAUSE(0.1), frame(1), PAUSE(0.1)], lambda: None,
-        lambda: (pygame.display.set_mode((500, 400)), window(view).rearrange()), lambda: None,
+        lambda: resize(view, 500, 400), lambda: None,
     )  # fmt: skip
     assert own.sizes[0] != own.sizes[-1]
     assert len(own.sizes) == 2

@@ -1,4 +1,4 @@
-"""The viewer as its user has it: a real window on a virtual X screen, real keys, a server that dies, no screen at all."""
+"""The viewer as its user has it: a window on a virtual X screen, real keys, a server that dies, no screen at all."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_the_pages_colours_are_those_of_the_windows():
     traces = re.search(r"TRACES = \[([^]]*)\]", js)
     assert traces is not None
     assert re.findall("#[0-9a-f]{6}", traces[1]) == [hexed(colour) for colour in instrument.TRACES]
-    dots = re.findall(r"\.trace-\d \{ background: (#[0-9a-f]{6})", (WEB / "style.css").read_text())
+    dots = re.findall(r"\.trace-\d \{\s+background: (#[0-9a-f]{6})", (WEB / "style.css").read_text())
     assert dots == [hexed(colour) for colour in instrument.TRACES]
 
 

@@ -231,7 +231,7 @@ class AxesPanel(PlotPanel):
     def x_ticks(self) -> Ticks:
         """Labels of the x axis."""
         width = self.plot.width or self.rect.width
-        return panel_ticks(*self.x_view, max(2, width // 84), self.shown.x_units, log=self.log_x)
+        return panel_ticks(*self.x_view, max(3, width // 72), self.shown.x_units, log=self.log_x)
 
     def y_ticks(self) -> Ticks:
         """Labels of the y axis."""
@@ -247,7 +247,8 @@ class AxesPanel(PlotPanel):
 
     def margins(self) -> tuple[int, int, int, int]:
         needs = max((self.pen.width(label) for label in self.y_ticks().labels), default=0) + 22
-        self._left_px = max(self._left_px, min(needs + -needs % 8, self.rect.width // 3))
+        if not needs <= self._left_px <= needs + 24:  # within that it stays, lest the plot jumps with each label
+            self._left_px = min(needs + -needs % 8, self.rect.width // 3)
         return self._left_px, HEADER_PX, _EDGE_PX + 2, 30
 
     def ground_key(self) -> object:
