@@ -37,7 +37,8 @@ def test_the_wheel_holds_every_module_once_and_nothing_else(wheel: Path) -> None
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "axonlike").rglob("*.py")}
-    assert packed == modules | {"axonlike/py.typed"}
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "axonlike" / "plotting" / "web").iterdir()}
+    assert packed == modules | pages | {"axonlike/py.typed"}
 
 
 def test_the_installed_core_runs_a_pipeline_without_any_extra(wheel: Path, tmp_path: Path) -> None:

@@ -49,13 +49,15 @@ def plugins(tmp_path: Path) -> Iterator[Path]:
 def test_every_public_component_is_listed_in_pyproject_under_its_own_name() -> None:
     public = {}
     folders = [path.name for path in (ROOT / "axonlike" / "components").iterdir() if (path / "__init__.py").exists()]
-    for package in ("axonlike.backplane", *(f"axonlike.components.{folder}" for folder in folders)):
+    components = [f"axonlike.components.{folder}" for folder in folders]
+    for package in ("axonlike.backplane", "axonlike.plotting", *components):
         module = importlib.import_module(package)
         for name in module.__all__:
             thing = getattr(module, name)
             if inspect.isclass(thing) and issubclass(thing, Component) and name not in NOT_FOR_FILES:
                 public[name] = f"{package}:{name}"
-    chassis = {name for name, reference in LISTED.items() if not reference.startswith(("axonlike.c", "axonlike.b"))}
+    packages = ("axonlike.backplane", "axonlike.c", "axonlike.plotting")
+    chassis = {name for name, reference in LISTED.items() if not reference.startswith(packages)}
     chassis |= {name for name, reference in LISTED.items() if reference.startswith("axonlike.chassis:")}
     assert {name: reference for name, reference in LISTED.items() if name not in chassis} == public
     assert chassis == {"Carousel", "Par", "Pipeline", "Seq", "Supervisor"}

@@ -35,6 +35,7 @@ from axonlike.graphfile import Fault, GraphFile, GraphFileError, build, read
 from axonlike.here import HERE, UNUSED, forget_default
 from axonlike.linkage import Kind, Linkage
 from axonlike.part import Part
+from axonlike.plotting.loading import CalculationReached, as_loading
 from axonlike.scheduler import Scheduler
 
 __all__ = ["Loaded", "fault_of", "load", "split_remedy"]
@@ -429,7 +430,7 @@ class _Script:
             return Loaded(self.path, faults=(fault_of(exc, self.filename),), broken_off=True)
         UNUSED.clear()
         output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="replace", write_through=True)
-        with _answered(self.noted), _as_main(self.filename, self.arguments) as main:
+        with _answered(self.noted), as_loading(), _as_main(self.filename, self.arguments) as main:
             try:
                 with contextlib.redirect_stdout(output), _time_limit(self.time_limit_s):
                     threads = threading.enumerate()
@@ -461,7 +462,7 @@ class _Script:
             try:
                 code = compile(ast.Module([statement], []), self.filename, "exec", flags=flags, dont_inherit=True)
                 _Statement(code).exec_module(main)
-            except _EndOfScript:
+            except (_EndOfScript, CalculationReached):
                 return
             except KeyboardInterrupt:
                 raise

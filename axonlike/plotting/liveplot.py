@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from axonlike.errors import AxonlikeError, UsageError
+from axonlike.plotting.loading import stop_if_loading
 from axonlike.plotting.messages import Counters, Did, Panel
 from axonlike.plotting.params import Params, params_of
-from axonlike.plotting.plotter import name_of, stop_if_loading
+from axonlike.plotting.plotter import name_of
 from axonlike.plotting.sender import Desk, Sender, Snapshot, Viewer
 from axonlike.plotting.window import VIEWER, Window
 
@@ -85,14 +86,14 @@ class LivePlot:
         token: str = "",
         tls: ssl.SSLContext | None = None,
         view_only: bool = False,
-        viewer: Sequence[str] = VIEWER,
+        viewer: Sequence[str] | None = None,
     ) -> None:
-        stop_if_loading()
         where = _Where.of(window, listen, token, fps)
         hints = _panels_of(panels or {})
         name = None if plotter is None else name_of(plotter)
-        self.title = title or _name_of_script()
         self.params = Params(params_of(params or {}), self._tell_value)
+        stop_if_loading()
+        self.title = title or _name_of_script()
         self._desk = Desk()
         self._events: deque[Did] = deque(maxlen=_MOST_EVENTS)
         self.on_event: Callable[[Did], None] | None = None
@@ -104,7 +105,7 @@ class LivePlot:
         self._window: Window | None = None
         self._server: PlotServer | None = None
         self._hold = hold
-        self._viewer = tuple(viewer)
+        self._viewer = tuple(viewer or VIEWER)
         self._is_off = not where.window and where.listen is None
         self._sender: Sender | None = None
         self._last: Counters | None = None

@@ -24,7 +24,6 @@ the script is run as far as to where it makes its LivePlot, and no further: see 
 
 from __future__ import annotations
 
-import contextlib
 import importlib.machinery
 import importlib.util
 import inspect
@@ -33,7 +32,7 @@ import os
 import sys
 import traceback
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -50,16 +49,14 @@ from axonlike.errors import (
     show_value,
 )
 from axonlike.plotting.figures import Figures, Size, figures_in, prefer_pictures
+from axonlike.plotting.loading import CalculationReached, as_loading
 from axonlike.plotting.messages import Frame, PlotterName
 
 __all__ = [
-    "CalculationReached",
     "OwnPlotter",
     "PlotterError",
-    "is_loading",
     "name_of",
     "plotter_named",
-    "stop_if_loading",
     "tiles",
 ]
 
@@ -75,37 +72,6 @@ class PlotterError(AxonlikeError):
     """The user's plotter cannot be loaded, made, or failed to draw; the text says where. `__cause__` is the reason."""
 
     code = "AX619"
-
-
-class CalculationReached(BaseException):
-    """A script that is being loaded for its plotter wants to make a LivePlot: there its calculation begins.
-
-    A BaseException, so that no ``except Exception`` in the script keeps it from ending the loading.
-    """
-
-
-_loading = 0
-
-
-def is_loading() -> bool:
-    """Is the user's plotter being loaded, made, or drawing, in this process? Then no LivePlot is to be made here."""
-    return _loading > 0
-
-
-def stop_if_loading() -> None:
-    """For whatever begins a plot: raises CalculationReached while a plotter is being loaded."""
-    if _loading:
-        raise CalculationReached
-
-
-@contextlib.contextmanager
-def _as_loading() -> Iterator[None]:
-    global _loading
-    _loading += 1
-    try:
-        yield
-    finally:
-        _loading -= 1
 
 
 # -------------------------------------------------------------------------------------------------- in the calculation
@@ -237,7 +203,7 @@ class OwnPlotter:
         self._frame: Frame | None = None
         self._returned: Any = None
         """What draw returned for that frame."""
-        with _as_loading():
+        with as_loading():
             cls = plotter if isinstance(plotter, type) else _loaded(plotter)
             self._where = _where_is(cls)
             try:
@@ -276,7 +242,7 @@ class OwnPlotter:
         they lie in equal `tiles`.
         """
         each = size_of or (lambda number: tiles(number, size_px))
-        with _as_loading():
+        with as_loading():
             # The very frame of last time is asked for when only the size has changed: the user's draw may count or
             # gather what it gets, so it gets each frame once.
             if frame is not self._frame or hasattr(self._plotter, "size_px"):

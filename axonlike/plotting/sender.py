@@ -372,7 +372,8 @@ class Sender:
         return not behind
 
     def _owes(self, viewer: Viewer) -> bool:
-        return viewer.drawn < self.taken and not viewer.paused and not viewer.failed
+        is_coming = viewer.private or viewer.seen > 0 or viewer.asks  # not one who was greeted and says nothing
+        return is_coming and viewer.drawn < self.taken and not viewer.paused and not viewer.failed
 
     def _note_progress(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -11,7 +11,6 @@ from axonlike.errors import Finished
 from axonlike.linkage import Box
 from axonlike.plotting.liveplot import Address, LivePlot
 from axonlike.plotting.messages import Counters, Did, Panel
-from axonlike.plotting.window import VIEWER
 from axonlike.scheduler import Scheduler
 
 __all__ = ["PlotSink"]
@@ -51,7 +50,7 @@ class PlotSink(Component):
         token: str = "",
         tls: Any = None,
         view_only: bool = False,
-        viewer: Sequence[str] = VIEWER,
+        viewer: Sequence[str] | None = None,
     ) -> None:
         self._options: dict[str, Any] = {
             "title": title, "hold": hold, "fps": fps, "panels": panels, "params": params, "window": window,

@@ -27,9 +27,15 @@ from axonlike.components.ui.wrapping import wrap
 from axonlike.errors import AxonlikeError, DeviceError, Finished, UsageError, show_value
 from axonlike.linkage import Box
 from axonlike.plotting.messages import Did, Drawn, Ended, Failed, Frame, Ready, Set, Values, Welcome
-from axonlike.plotting.panels import PANELS, CurvesPanel, ParamStrip, Pen, PlotPanel, TextPanel, Trail
+from axonlike.plotting.panels.curves import CurvesPanel
 from axonlike.plotting.panels.grid import Place, grid
+from axonlike.plotting.panels.kinds import PANELS
+from axonlike.plotting.panels.panel import PlotPanel
+from axonlike.plotting.panels.pen import Pen
 from axonlike.plotting.panels.status import STATUS_PX, Status, draw_status
+from axonlike.plotting.panels.strip import ParamStrip
+from axonlike.plotting.panels.text import TextPanel
+from axonlike.plotting.panels.trail import Trail
 from axonlike.plotting.params import ParamValue
 from axonlike.plotting.shown import Shown, panels_of
 
@@ -85,7 +91,8 @@ def _film(path: str, fps: float) -> FilmWriter:
 class PlotView(Instrument):
     """Shows the frames of a calculation, and tells it what its user does.
 
-    plotter: draws in its own way; without one each value has a panel that fits it. linger_s: how long it stays after
+    plotter: draws in its own way; without one each value has a panel that fits it. Its pictures have the size of their
+    panels; in a window of another size they are scaled until the next frame, since drawing one may change the plotter. linger_s: how long it stays after
     a calculation has ended that does not ask for more (None: until the window is closed). make_film: opens a film's
     file for pictures.
 
@@ -166,7 +173,6 @@ class PlotView(Instrument):
         self._film_path = ""
         self._film_pictures = 0
         self._is_exporting = False
-        self._drawn_with_plotter: Size = (0, 0)
         self.be_ready()
 
     # -- what comes
@@ -311,7 +317,6 @@ class PlotView(Instrument):
         if self._plotter is None:
             shown = panels_of(frame.args, frame.kwargs, hints)
         else:
-            self._drawn_with_plotter = self._area[2:]
             try:
                 size = (max(16, self._area[2]), max(16, self._area[3]))
                 frame = self._plotter.draw(frame, size, self._size_of)
@@ -440,8 +445,6 @@ class PlotView(Instrument):
                 strip.place(self.pygame.Rect(x, y + height - own, width, own))
                 height -= own + _GAP_PX
         self._area = (x, y, max(0, width), max(0, height))
-        if self._plotter is not None and self._frame is not None and self._drawn_with_plotter != self._area[2:]:
-            self._fill_panels(self._frame)  # its pictures have another size now
         names = self._visible
         fills = self._plotter is None
         for name, place in zip(names, grid(len(names), self._area, gap=_GAP_PX, fills=fills), strict=True):

@@ -108,7 +108,7 @@ def test_it_prints_what_it_sends_and_the_marks(run_h5: Path, capsys: pytest.Capt
     said = capsys.readouterr().out.splitlines()
     assert "mark 'eyes shut' at index 170 of eeg" in said
     assert said[-1].startswith("eeg: index 260, ")
-    assert said[-1].endswith("1 gaps, 50 rows lost")
+    assert said[-1].endswith("1 gap, 50 rows lost")
 
 
 def test_it_prints_the_same_for_programs(run_h5: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,10 +15,16 @@ from axonlike.components.ui.instrument import TRACES
 from axonlike.components.ui.theme import ACCENT, TEXT, WARNING, Theme
 from axonlike.components.ui.waterfall import MISSED
 from axonlike.plotting.messages import Counters, Panel
-from axonlike.plotting.panels import PANELS, CurvesPanel, ParamStrip, Pen, PlotPanel, TextPanel, Trail
+from axonlike.plotting.panels.curves import CurvesPanel
 from axonlike.plotting.panels.image import ImagePanel
+from axonlike.plotting.panels.kinds import PANELS
+from axonlike.plotting.panels.panel import PlotPanel
+from axonlike.plotting.panels.pen import Pen
 from axonlike.plotting.panels.picture import PicturePanel
 from axonlike.plotting.panels.status import Status, draw_status
+from axonlike.plotting.panels.strip import ParamStrip
+from axonlike.plotting.panels.text import TextPanel
+from axonlike.plotting.panels.trail import Trail
 from axonlike.plotting.params import Param
 from axonlike.plotting.shown import Shown, panels_of
 

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from axonlike.errors import UsageError
+from axonlike.plotting.loading import CalculationReached, is_loading, stop_if_loading
 from axonlike.plotting.messages import (
     Counters,
     Frame,
@@ -27,13 +28,10 @@ from axonlike.plotting.messages import (
     encode,
 )
 from axonlike.plotting.plotter import (
-    CalculationReached,
     OwnPlotter,
     PlotterError,
-    is_loading,
     name_of,
     plotter_named,
-    stop_if_loading,
     tiles,
 )
 from tests.components.ui.xscreen import MISSING, XScreen, x_screen
@@ -293,7 +291,7 @@ def test_a_script_without_a_guard_is_run_as_far_as_to_its_plot_and_no_further(
     load: Load, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = load("""
-        from axonlike.plotting.plotter import stop_if_loading
+        from axonlike.plotting.loading import stop_if_loading
 
         class Own:
             def draw(self):
@@ -315,7 +313,7 @@ def test_a_script_without_a_guard_is_run_as_far_as_to_its_plot_and_no_further(
 
 def test_the_same_holds_for_a_module_whose_import_begins_the_calculation(viewer: None, tmp_path: Path) -> None:
     (tmp_path / "own_module.py").write_text(
-        "from axonlike.plotting.plotter import stop_if_loading\n"
+        "from axonlike.plotting.loading import stop_if_loading\n"
         "class Own:\n    def draw(self): return {'found': True}\n"
         "stop_if_loading()\n"
     )
@@ -327,7 +325,7 @@ def test_the_same_holds_for_a_module_whose_import_begins_the_calculation(viewer:
 def test_a_plotter_that_comes_after_the_plot_is_explained(load: Load) -> None:
     with pytest.raises(PlotterError) as caught:
         load("""
-            from axonlike.plotting.plotter import stop_if_loading
+            from axonlike.plotting.loading import stop_if_loading
             stop_if_loading()
             class Own:
                 def draw(self): pass
@@ -339,7 +337,7 @@ def test_a_plotter_that_comes_after_the_plot_is_explained(load: Load) -> None:
 def test_only_while_a_plotter_is_at_work_is_it_loading(viewer: None, tmp_path: Path) -> None:
     stop_if_loading()
     (tmp_path / "own_asks.py").write_text(
-        "from axonlike.plotting.plotter import is_loading\n"
+        "from axonlike.plotting.loading import is_loading\n"
         "seen = [is_loading()]\n"
         "class Own:\n"
         "    def __init__(self): seen.append(is_loading())\n"
@@ -355,7 +353,7 @@ def test_only_while_a_plotter_is_at_work_is_it_loading(viewer: None, tmp_path: P
 def test_a_plotter_that_makes_a_plot_itself_is_told_so(load: Load, where: str) -> None:
     with pytest.raises(PlotterError, match="makes a LivePlot, and it is what draws one"):
         load(f"""
-            from axonlike.plotting.plotter import stop_if_loading
+            from axonlike.plotting.loading import stop_if_loading
             class Own:
                 def draw(self): pass
                 def {where}(self): stop_if_loading()

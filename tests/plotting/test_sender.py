@@ -369,3 +369,22 @@ def test_same_knows_what_looks_the_same() -> None:
         assert not same(a, b), (a, b)
     assert same(copied(range(3)), copied(range(3)))
     assert not same(copied(range(3)), copied(range(4)))
+
+
+def test_one_who_was_greeted_and_never_said_that_it_is_ready_is_not_waited_for_unless_we_started_it() -> None:
+    async def test() -> None:
+        plot = Plot()
+        plot.sender.greet(Looker(plot.sender))
+        plot(n=1)
+        loop = asyncio.get_running_loop()
+        assert await plot.sender.flush(None, 5.0)
+        assert loop.time() == 0.0
+        ours = Looker(plot.sender)
+        ours.private = True
+        plot.sender.greet(ours)  # its window is on its way
+        loop.call_later(2.0, plot.sender.heard, ours, Ready("window"))
+        assert await plot.sender.flush(None, 5.0)
+        assert loop.time() == pytest.approx(2.0)
+        assert ours.shown == [1]
+
+    in_virtual_time(test)

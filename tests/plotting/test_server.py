@@ -499,6 +499,8 @@ def test_one_who_talks_nonsense_and_does_not_read_leaves_nothing_behind():
             deaf(stuck)
             await until(lambda: plot.sender.viewers)
             plot.show(field=np.zeros(4_000_000))
+            (viewer,) = plot.server._viewers
+            await until(viewer._transport.get_write_buffer_size)
             await stuck.send_bytes(b"nonsense")
             await until(lambda: plot.server.counts.garbage == 1)
             server = plot.server._http

@@ -587,6 +587,19 @@ def test_a_disk_that_refuses_is_said_in_the_window(tmp_path: Path, monkeypatch: 
     assert "cannot export to" in view._said
 
 
+def test_an_export_between_a_frame_and_its_picture_is_no_answer(tmp_path: Path) -> None:
+    view, seen = PlotView(), []
+
+    def export_at_once() -> None:
+        view._take_frame(frame(2))
+        view.export(tmp_path / "a.png")
+        seen.append(view._undrawn)
+
+    calculation, _ = watch(view, [Welcome(), PAUSE(0.1), frame(1), PAUSE(0.1)], export_at_once)
+    assert seen == [2]
+    assert calculation.of(Drawn) == [Drawn(1), Drawn(2)]
+
+
 class Film:
     """Keeps what it is given."""
 
@@ -762,15 +775,16 @@ def test_an_own_plotter_s_pictures_fill_the_window_pixel_for_pixel(count: int) -
     assert calculation.of(Drawn) == [Drawn(1), Drawn(2)]
 
 
-def test_an_own_plotter_draws_again_when_the_window_has_another_size() -> None:
+def test_an_own_plotter_is_called_once_for_each_frame_and_its_picture_scaled_meanwhile() -> None:
     own = Own()
-    view = PlotView(own)
+    view, seen = PlotView(own), []
     watch(
-        view, [Welcome(), PAUSE(0.1), frame(1), PAUSE(0.1)], lambda: None,
-        lambda: resize(view, 500, 400), lambda: None,
+        view, [Welcome(), PAUSE(0.1), frame(1), PAUSE(1.0), frame(2), PAUSE(0.1)], lambda: None,
+        lambda: resize(view, 500, 400), lambda: seen.append(pixels()), lambda: None,
     )  # fmt: skip
-    assert own.sizes[0] != own.sizes[-1]
     assert len(own.sizes) == 2
+    assert own.sizes[1] == view._area[2:]
+    assert like(seen[0], (200, 30, 1), 0).mean() > 0.7
 
 
 def test_an_own_plotter_that_fails_is_told_once_for_each_text_and_shown() -> None:
