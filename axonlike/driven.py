@@ -3,20 +3,25 @@
 A generator waits in the scheduler; a socket waits in the event loop. `Driven` is the seam: it has boxes and a name
 like every component, but no steps. What comes from outside is handed on with `deliver`; when the receiver is full,
 `when_room` says when to go on. `end` and `fail` finish it.
+
+What comes into its inboxes a `Listening` component hears of at once, by a callback too.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from axonlike.box import Inbox
 from axonlike.component import Component
 from axonlike.part import SeveralFeeds
 from axonlike.shutdown import State
+from axonlike.waits import Wait
 
-__all__ = ["Driven"]
+__all__ = ["Driven", "Listening"]
+
+_ANY = Wait((), 0.0)  # never "simple", so that every message comes through `notify`
 
 
 class _Waiter:
@@ -35,6 +40,31 @@ class _Waiter:
         # It sends at once or never: the next in line is let in if there is room still.
         if not inbox.full and inbox.waiters:
             inbox.settle()
+
+
+class Listening(Component):
+    """A component without steps that hears its inboxes. Write `notify`: it is called for each message that comes.
+
+    `notify` may leave messages in the box; the scheduler does not ask again. All is in the scheduler's thread.
+    """
+
+    always_trips: ClassVar[bool] = True
+
+    @property
+    def _state(self) -> State:
+        return self._stands  # for the scheduler it is outside, though `waiting` is set so that `notify` hears
+
+    @_state.setter
+    def _state(self, state: State) -> None:
+        self._stands = state
+
+    def listen(self) -> None:
+        """Hear from now on; what is there already is heard at once."""
+        self._state = State.OUTSIDE
+        self.waiting = _ANY
+        for inbox in tuple(self._data):
+            if inbox.depth:
+                self.notify(inbox)
 
 
 class Driven(Component):

@@ -238,6 +238,11 @@ def show_value(value: object) -> str:
     return f"{text} ({type(value).__name__})"
 
 
+def counted(number: int, what: str) -> str:
+    """``1 gap``, ``2 gaps``: a number and what it counts, a word that forms its plural with s."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def hide_secrets(text: str) -> str:
     """Replace the values of token=..., password: ... and the like by asterisks."""
     return _SECRET.sub(r"\1\2***", text)

@@ -17,19 +17,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from axonlike.box import Inbox, Sink
 from axonlike.component import Component
 from axonlike.defaults import default_scheduler
+from axonlike.driven import Listening
 from axonlike.errors import AxonlikeError, BoxEmpty, BoxFull, UsageError, WiringError
 from axonlike.linkage import final_inbox
 from axonlike.messages import ProducerFinished
 from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
-from axonlike.waits import Wait
 
 if TYPE_CHECKING:
     from typing import Self
 
 __all__ = ["Handle", "HandleEmpty", "HandleEnded", "HandleFull"]
-
-_ANY = Wait((), 0.0)  # never "simple", so that every message comes through `notify`
 
 
 class HandleEmpty(BoxEmpty, TimeoutError):
@@ -293,10 +291,9 @@ class _Message:
         self.answer: bool | BaseException | None = False if may_be_refused else None
 
 
-class _Port(Component):
+class _Port(Listening):
     """The handle's side in the scheduler. Its methods run in the scheduler's thread, all but `way` and `refuses`."""
 
-    always_trips: ClassVar[bool] = True
     Inboxes: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, handle: Handle) -> None:
@@ -308,14 +305,6 @@ class _Port(Component):
         self._let_go = False
         self._said_end = False
 
-    @property
-    def _state(self) -> State:
-        return self._stands  # messages are taken by `notify`, never by a step
-
-    @_state.setter
-    def _state(self, state: State) -> None:
-        self._stands = state
-
     def way(self, box: str) -> Any:
         """Where messages for that inbox of the component go."""
         return self._links.get(_to(box))
@@ -326,13 +315,10 @@ class _Port(Component):
 
     def start(self) -> None:
         assert self._scheduler is not None
-        self._state = State.OUTSIDE
-        self.waiting = _ANY
         self._handle._started = True
         self._scheduler.hold(self, f"{self.path} is open", self._cannot_bring_anything)
+        self.listen()
         self.look()
-        for inbox in tuple(self._data):
-            self._move_on(inbox)
 
     def _cannot_bring_anything(self) -> bool:
         handle = self._handle

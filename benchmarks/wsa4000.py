@@ -5,6 +5,8 @@ side can take: the whole way (event loop, packets, tracking of settings and loss
 counts) beside the same socket read and thrown away, and beside the blocking face, which is the same work without a
 scheduler.
 
+The second table is of one process on one core: all its threads are bound to it, and the radio to the others.
+
 Alone, for longer: ``python -m benchmarks.wsa4000 --seconds 60``.
 """
 
@@ -13,8 +15,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from axonlike import Component, Scheduler
@@ -40,6 +45,37 @@ def _radio() -> Iterator[tuple[int, int]]:
     with child(python("axonlike.simulators.wsa4000", *ports, "--as-fast-as-possible")) as process:
         wait_listening(process, vrt_port)
         yield scpi_port, vrt_port
+
+
+def _bind(cores: set[int]) -> None:
+    """All threads of this process, and what is started from now on, to these cores."""
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.sched_setaffinity(int(thread), cores)
+
+
+def _bound() -> set[int]:
+    """The cores on which any thread of this process may run."""
+    return set().union(*(os.sched_getaffinity(int(thread)) for thread in os.listdir("/proc/self/task")))
+
+
+@contextlib.contextmanager
+def _radio_on_other_cores() -> Iterator[tuple[tuple[int, int], str]]:
+    """The same, and this process bound to one core, the radio to the rest; with a sentence on that."""
+    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+    if len(cores) < 2:
+        with _radio() as ports:
+            yield ports, "Not bound to one core: that needs Linux, and a second core for the radio."
+        return
+    *others, own = cores
+    try:
+        _bind(set(others))
+        with _radio() as ports:
+            _bind({own})
+            yield ports, f"This process, all its threads, is bound to core {own}; the simulated radio to {others}."
+            expect(len(_bound()), 1, "cores on which this process may have run")
+    finally:
+        _bind(set(cores))
 
 
 class _Counter(Component):
@@ -84,41 +120,54 @@ def _component(ports: tuple[int, int], spp: int, seconds: float) -> Run:
     return Run(counter.samples * _BYTES, counter.took_s)
 
 
+@dataclass(frozen=True)
+class _Load(Run):
+    """busy_s: how long this process computed, all its threads together."""
+
+    busy_s: float
+
+
 class _Frames(_Counter):
     """Counts spectra; `samples` are those that they were made of."""
 
     def __init__(self, seconds: float, points: int) -> None:
         super().__init__(seconds)
         self.points = points
+        self.busy_s = 0.0
 
     def main(self) -> Any:
         yield from super().main()
         self.samples *= self.points
 
 
-def _chain(ports: tuple[int, int], points: int, seconds: float) -> Run:
+def _chain(ports: tuple[int, int], points: int, seconds: float) -> _Load:
     radio = WSA4000("127.0.0.1", *ports, reply_gap_s=0.01, **_settings(min(points, 16384)))
     radio.linger_s = 0.0
     fft = FFT(radio, points=points)
     calibrate, frames = Calibrate(fft), _Frames(seconds, points)
     frames.link((calibrate, "outbox"), (frames, "inbox"))
+    busy_s = time.process_time()
     Scheduler().run(radio, frames)
+    frames.busy_s = time.process_time() - busy_s
     expect(fft.continuity.lost, 0, f"samples missing at {points} points, by the indices")
     expect(frames.missing, 0, f"spectra missing at {points} points")
     expect(radio.packet_statistics.missing_samples, 0, f"samples missing at {points} points, by the packets")
-    return Run(frames.samples * _BYTES, frames.took_s)
+    return _Load(frames.samples * _BYTES, frames.took_s, frames.busy_s)
 
 
 def _spectra_table(seconds: float, rounds: int) -> Table:
     table = Table(
-        f"WSA4000 -> FFT -> Calibrate -> counting component in one process, {seconds:g} s a run, nothing lost",
-        ("MB/s", "of Gigabit Ethernet's 117"),
+        f"WSA4000 -> FFT -> Calibrate -> counter, in one process on one core, {seconds:g} s a run, nothing lost",
+        ("MB/s", "of Gigabit Ethernet's 117", "seconds of the core / second"),
     )
-    with _radio() as ports:
+    with _radio_on_other_cores() as (ports, where):
         for points in POINTS:
-            done = sorted(_chain(ports, points, seconds).rate for _ in range(rounds))[rounds // 2] / 1e6
-            table.add(f"{points} points", done, ratio(done, _GIGABIT_MB_S))
+            runs = sorted((_chain(ports, points, seconds) for _ in range(rounds)), key=lambda run: run.rate)
+            median = runs[rounds // 2]
+            done = median.rate / 1e6
+            table.add(f"{points} points", done, ratio(done, _GIGABIT_MB_S), ratio(median.busy_s, median.seconds))
             table.reaches.append(Reach(f"MB/s at {points} points", _GIGABIT_MB_S, done))
+    table.notes.append(where)
     return table
 
 

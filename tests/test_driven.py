@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from axonlike import Component, Driven, Pipeline
+from axonlike.box import Inbox
+from axonlike.driven import Listening
 from axonlike.errors import ComponentError
 from axonlike.testing import PAUSE, Feeder, Probe, Stalled, check_component, run_virtual
 
@@ -138,3 +140,40 @@ def test_restart_begins_again() -> None:
     run_virtual(Pipeline(part, probe))
     assert probe.messages == [1, 2]
     assert part.log == ["begin", "stopped", "begin", "stopped", "begin", "stopped"]
+
+
+class Doubler(Listening, Driven):
+    """Hears each number at once, sends twice that, and ends after `number` of them."""
+
+    def __init__(self, number: int = 3) -> None:
+        self.number = number
+
+    def start(self) -> None:
+        super().start()
+        self.listen()
+
+    def notify(self, inbox: Inbox) -> None:
+        for message in inbox.take_up_to(inbox.depth):
+            self.deliver(2 * message)
+            self.number -= 1
+        if not self.number:
+            self.end()
+
+
+def test_what_listens_hears_each_message_when_it_comes() -> None:
+    probe = Probe()
+    run_virtual(Pipeline(Feeder([1, PAUSE(2.0), 2, 3]), Doubler(), probe))
+    assert probe.timed == [(0.0, 2), (2.0, 4), (2.0, 6)]
+    assert probe.ended_by == "finished"
+
+
+def test_what_lay_in_the_box_before_it_listens_is_heard_too() -> None:
+    doubler, probe = Doubler(2), Probe()
+    for number in (1, 2):
+        doubler.open_inbox("inbox").put(number)
+    run_virtual(Pipeline(doubler, probe))
+    assert probe.messages == [2, 4]
+
+
+def test_a_listener_conforms() -> None:
+    check_component(lambda: Doubler(1), messages=[1])

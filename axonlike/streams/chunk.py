@@ -204,8 +204,9 @@ class Chunk:
     __slots__ = ("data", "index", "info", "time_ns")
 
     def __init__(self, data: npt.ArrayLike, info: StreamInfo, index: int = 0, time_ns: int | None = None) -> None:
-        array = np.asarray(data)
-        if array.dtype != info.dtype or array.shape[1:] != info.shape or array.ndim == 0:
+        array = data if type(data) is np.ndarray else np.asarray(data)
+        dtype, shape = array.dtype, array.shape
+        if (dtype is not info.dtype and dtype != info.dtype) or shape[1:] != info.shape or not shape:
             raise StreamMismatch(
                 f"a chunk of {info.name or 'a stream'}: the array has dtype {array.dtype} and shape {array.shape}, the "
                 f"stream dtype {info.dtype} and shape {('rows', *info.shape)}"
@@ -213,10 +214,21 @@ class Chunk:
         if array.flags.writeable:
             array = array.view()
             array.flags.writeable = False
-        self.data = array
+        self.data: npt.NDArray[Any] = array
         self.info = info
         self.index = index
         self.time_ns = time_ns
+
+    @staticmethod
+    def unchecked(data: npt.NDArray[Any], info: StreamInfo, index: int, time_ns: int | None) -> Chunk:
+        """The same without a look at the array, which is as `info` says, and read-only already: for code that has
+        just made it so, and works on short chunks."""
+        chunk = _new_chunk(Chunk)
+        chunk.data = data
+        chunk.info = info
+        chunk.index = index
+        chunk.time_ns = time_ns
+        return chunk
 
     def __len__(self) -> int:
         return len(self.data)
@@ -250,11 +262,15 @@ class Chunk:
     def part(self, start: int, stop: int) -> Chunk:
         """Its rows from `start` to before `stop`, counted from its own first one; no copy."""
         start, stop, _ = slice(start, stop).indices(len(self.data))
-        return Chunk(self.data[start:stop], self.info, self.index + start, self.time_ns_of(start))
+        return _unchecked(self.data[start:stop], self.info, self.index + start, self.time_ns_of(start))
 
     def with_data(self, data: npt.ArrayLike, info: StreamInfo | None = None) -> Chunk:
         """A chunk at the same place with other data: what a block that changes each row by itself gives."""
         return Chunk(data, info or self.info, self.index, self.time_ns)
+
+
+_new_chunk = object.__new__
+_unchecked = Chunk.unchecked
 
 
 def join(chunks: Iterable[Chunk]) -> Chunk:

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT / "docs" / "pictures"), str(ROOT)]
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 
 import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
+import pygame  # noqa: E402
+from palette import save_small  # noqa: E402
 
 from axonlike import Component  # noqa: E402
 from axonlike.components.ui import Display  # noqa: E402
@@ -160,6 +162,7 @@ def shoot(
             feed.link((feed, "outbox" if box == "inbox" else box), (view, box))
         made += [feed, view]
     run_virtual(display, *made, Shoot(display, path, [*acts, (until_s, lambda: None)]))
+    save_small(pygame.image.load(path), path)
     print(f"{path.relative_to(ROOT)}  {size[0]} x {size[1]}  {path.stat().st_size / 1000:.0f} kB")
 
 

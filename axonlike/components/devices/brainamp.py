@@ -85,8 +85,8 @@ class BrainAmp(ReopeningSource):
     """``BrainAmp("192.168.0.3")``: what a BrainVision Recorder with "Remote Data Access" switched on measures.
 
     host: of the Recorder; or "demo", a simulated one, which is then `simulator`. port: 51244 sends float32, 51234
-    int16. Connected while somebody takes its samples, and connected anew whenever that breaks, after 0.1 s, then 0.2 s,
-    ... up to `longest_retry_s`.
+    int16. Connected while somebody takes its samples or markers, and connected anew whenever that breaks, after 0.1 s,
+    then 0.2 s, ... up to `longest_retry_s`.
 
     values: "uV", float32 in microvolts; "raw", as they come, with the resolutions as the stream's scale. The
     resolutions are those that the Recorder tells; resolutions=False takes its values for microvolts as they are.
@@ -101,12 +101,13 @@ class BrainAmp(ReopeningSource):
 
     Outboxes: ClassVar[dict[str, Any]] = {
         "outbox": Box("samples", Chunk, stream=StreamType(kind="analog", units="uV"), required=True),
-        "markers": Box("markers", Chunk, stream=StreamType(kind="events")),
+        "markers": Box("markers", Chunk, stream=StreamType(kind="events"), required=True),
         "status": Box(
             "DeviceOpened, DeviceLost, DeviceUnavailable, MonitoringStarted, MonitoringStopped, DeviceGap",
             (DeviceOpened, DeviceLost, DeviceUnavailable, MonitoringStarted, MonitoringStopped, DeviceGap),
         ),
     }
+    any_demand_will_do: ClassVar[bool] = True
 
     def __init__(
         self,

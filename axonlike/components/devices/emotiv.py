@@ -76,7 +76,7 @@ class Emotiv(ReopeningSource):
     of each electrode, 0 for none, above 4 excellent (each is told about once a second; NaN before); `gyro`, two axes.
     `status` tells EmotivBattery, DeviceOpened, DeviceLost, DeviceUnavailable, DeviceGap.
 
-    Opened while somebody takes its samples, and again after unplugging. The index shows reports that were lost, by
+    Opened while somebody takes any of these, and again after unplugging. The index shows reports that were lost, by
     their counter, and by time for a second or more. The end of a file is the end of the stream.
 
     Decodes as emokit 0.0.8 does; it was not tried with a headset. Raises MissingExtra without pycryptodome.
@@ -87,13 +87,18 @@ class Emotiv(ReopeningSource):
             "samples", Chunk, required=True,
             stream=StreamType(kind="analog", units="uV", channels=14, sample_rate_hz=SAMPLE_RATE_HZ),
         ),
-        "quality": Box("contact quality", Chunk, stream=StreamType(kind="analog", dtype="float32", channels=14)),
-        "gyro": Box("gyroscope", Chunk, stream=StreamType(kind="analog", dtype="int16", channels=2)),
+        "quality": Box(
+            "contact quality", Chunk, required=True, stream=StreamType(kind="analog", dtype="float32", channels=14)
+        ),
+        "gyro": Box(
+            "gyroscope", Chunk, required=True, stream=StreamType(kind="analog", dtype="int16", channels=2)
+        ),
         "status": Box(
             "EmotivBattery, DeviceOpened, DeviceLost, DeviceUnavailable, DeviceGap",
             (EmotivBattery, DeviceOpened, DeviceLost, DeviceUnavailable, DeviceGap),
         ),
     }  # fmt: skip
+    any_demand_will_do: ClassVar[bool] = True
 
     def __init__(
         self,

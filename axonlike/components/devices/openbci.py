@@ -88,9 +88,9 @@ class OpenBCI(DescriptorSource, Settable, SerialPort):
     """``OpenBCI("/dev/ttyUSB0")``: the samples of a Cyton (8 channels, 250 Hz) or a Cyton with Daisy (16, 125 Hz).
 
     port: as of `SerialPort`: a path, "auto", or "demo", a simulated board behind a pseudo-terminal, which is then
-    `simulator`. Opened while somebody takes its samples, and again after unplugging. The board is reset then, which
-    also tells whether it has a Daisy (daisy=True or False decides it), gets the settings and `commands`, and streams.
-    A board that falls silent for `stall_s` is reset again. listen_only=True sends it nothing.
+    `simulator`. Opened while somebody takes from any of its outboxes, and again after unplugging. The board is reset
+    then, which also tells whether it has a Daisy (daisy=True or False decides it), gets the settings and `commands`,
+    and streams. A board that falls silent for `stall_s` is reset again. listen_only=True sends it nothing.
 
     values: "uV", float32 in microvolts; "raw", the converter's counts, int32, with the stream's scale. The index shows
     frames that the radio has lost, by their counter, and for as long as a second or more by time.
@@ -106,9 +106,13 @@ class OpenBCI(DescriptorSource, Settable, SerialPort):
     Inboxes: ClassVar[dict[str, Any]] = {"inbox": Box("commands to the board", (str, bytes, bytearray))}
     Outboxes: ClassVar[dict[str, Any]] = {
         "outbox": Box("samples", Chunk, stream=StreamType(kind="analog", units="uV"), required=True),
-        "accelerometer": Box("acceleration", Chunk, stream=StreamType(kind="analog", units="g", channels=3)),
-        "aux": Box("pins", Chunk, stream=StreamType(kind="analog")),
-        "board_time": Box("the board's clock", Chunk, stream=StreamType(kind="analog", units="s", channels=1)),
+        "accelerometer": Box(
+            "acceleration", Chunk, stream=StreamType(kind="analog", units="g", channels=3), required=True
+        ),
+        "aux": Box("pins", Chunk, stream=StreamType(kind="analog"), required=True),
+        "board_time": Box(
+            "the board's clock", Chunk, stream=StreamType(kind="analog", units="s", channels=1), required=True
+        ),
         "status": Box(
             "SerialOpened, SerialLost, SerialUnavailable, BoardReady, BoardAnswered, BoardSilent, DeviceGap, Changed, "
             "Refused",
@@ -116,6 +120,7 @@ class OpenBCI(DescriptorSource, Settable, SerialPort):
              Refused),
         ),
     }  # fmt: skip
+    any_demand_will_do: ClassVar[bool] = True
     settings: ClassVar[tuple[str, ...]] = ("gain", "off_channels", "test_signal")
     heard: ClassVar[tuple[str, ...]] = ("demand", "settings")
 

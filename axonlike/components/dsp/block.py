@@ -61,27 +61,30 @@ class Block(Settable):
             raise UsageError(
                 f"{self.path}: it takes chunks of a stream (axonlike.streams.Chunk), not {show_value(chunk)}"
             )
-        results: list[Chunk] = []
         missing = self.continuity.missing(chunk)
+        if chunk.info is self.info and not missing:
+            result = self.process(chunk)
+            return [result] if type(result) is Chunk else _gathered(result)
+        results: list[Chunk] = []
         if chunk.info is not self.info:
             if chunk.info != self.info:
                 chunk.info.check(self.inbox_spec("inbox").stream, f"{self.path}.inbox")
                 if self.info is not None:
-                    _gather(results, self.flush())
+                    results += _gathered(self.flush())
                 self.begin(chunk.info)
                 missing = 0
             self.info = chunk.info
         if missing:
-            _gather(results, self.flush())
+            results += _gathered(self.flush())
             self.begin(chunk.info)
-        _gather(results, self.process(chunk))
+        results += _gathered(self.process(chunk))
         return results
 
     def finish(self) -> list[Chunk]:
         """What is still kept, at the end of the stream; the next chunk begins anew."""
         results: list[Chunk] = []
         if self.info is not None:
-            _gather(results, self.flush())
+            results += _gathered(self.flush())
             self.info = None
             self.continuity.expected = None
         return results
@@ -109,10 +112,7 @@ class Block(Settable):
                     yield
 
 
-def _gather(results: list[Chunk], more: Chunk | Iterable[Chunk] | None) -> None:
-    if more is None:
-        return
-    if isinstance(more, Chunk):
-        results.append(more)
-    else:
-        results.extend(more)
+def _gathered(found: Chunk | Iterable[Chunk] | None) -> list[Chunk]:
+    if found is None:
+        return []
+    return [found] if isinstance(found, Chunk) else list(found)

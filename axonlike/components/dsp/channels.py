@@ -42,8 +42,8 @@ class _Selection:
     def of(self, chunk: Chunk) -> Chunk:
         """The chunk of these channels: a view where they lie one after the other in equal steps."""
         data = chunk.data[:, self.places]
-        data.setflags(write=False)  # here, as Chunk would make a view of it to do so
-        return Chunk(data, self.info, chunk.index, chunk.time_ns)
+        data.setflags(write=False)
+        return Chunk.unchecked(data, self.info, chunk.index, chunk.time_ns)
 
 
 def _place(channel: int | str, info: StreamInfo, who: str) -> int:

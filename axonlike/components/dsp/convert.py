@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -72,11 +73,11 @@ class Convert(Block):
         self.scale, self.offset = scale, offset
         self.saturated = 0
         self._converted: StreamInfo | None = None
-        self._multiply: Any = None
-        self._add: Any = None
+        self._steps: list[tuple[Any, Any]] = []  # of arithmetic: a function of numpy's, and its second argument
         self._work = np.dtype(np.float64)
         self._limits: tuple[int, Any, Any] = 0, 0.0, 0.0
         self._scratch: Samples | None = None
+        self._always_fits = False
         if self.dtype is not None:
             self.specify("outbox", stream=StreamType(_SAMPLED.kind, self.dtype.newbyteorder("=").name))
         super().__init__(*producers)
@@ -99,8 +100,13 @@ class Convert(Block):
                 f"fits into {dtype}; complex values do not"
             )
         self._work = np.result_type(info.dtype, dtype, np.float32)
-        self._multiply = _factor(scale, info, self._work)
-        self._add = _factor(offset, info, self._work)
+        multiply, add = _factor(scale, info, self._work), _factor(offset, info, self._work)
+        steps = (
+            [(np.subtract, add), (np.divide, multiply)]
+            if self.to == "raw"
+            else [(np.multiply, multiply), (np.add, add)]
+        )
+        self._steps = [(function, factor) for function, factor in steps if factor is not None]
         if self.to is None:
             self._converted = info.replace(dtype=dtype)
         elif self.to == "raw":
@@ -109,6 +115,9 @@ class Convert(Block):
             self._converted = info.replace(dtype=dtype, scale=None, offset=None)
         if self._converted == info:
             self._converted = info
+        self._always_fits = False
+        if dtype.kind in "fc" and self.to != "raw":
+            self._always_fits = _bound(info.dtype, multiply, add) <= float(np.finfo(dtype).max)
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
             self._limits = int(limits.min), _within(limits.min, self._work), _within(limits.max, self._work)
@@ -116,47 +125,48 @@ class Convert(Block):
     def process(self, chunk: Chunk) -> Chunk:
         info = self._converted
         assert info is not None
-        if info is chunk.info and self._multiply is None and self._add is None:
+        if info is chunk.info and not self._steps:
             return chunk
+        data = self._values(chunk.data, info.dtype) if self._always_fits else self._limited(chunk.data, info.dtype)
+        data.setflags(write=False)
+        return Chunk.unchecked(data, info, chunk.index, chunk.time_ns)
+
+    def _limited(self, source: Samples, dtype: np.dtype[Any]) -> Samples:
+        """The values, of which some may be too large."""
         try:
             with np.errstate(over="raise", invalid="ignore"):
-                data = self._values(chunk.data, info.dtype)
+                return self._values(source, dtype)
         except FloatingPointError:
             with np.errstate(over="ignore", invalid="ignore"):
-                data = self._values(chunk.data, info.dtype)
-            if info.dtype.kind in "fc":
-                self._count(int(np.count_nonzero(np.isinf(data) & ~np.isinf(chunk.data))))
-        return chunk.with_data(data, info)
+                data = self._values(source, dtype)
+            if dtype.kind in "fc":
+                self._count(int(np.count_nonzero(np.isinf(data) & ~np.isinf(source))))
+            return data
 
     def _values(self, source: Samples, dtype: np.dtype[Any]) -> Samples:
-        if self._multiply is None and self._add is None:
+        if not self._steps:
             if dtype.kind in "fc" or _all_fit(source.dtype, dtype):
                 return source.astype(dtype)
             if source.dtype.kind in "iub":
                 return self._clipped(source, dtype)
-        work = self._copied(source, dtype)
-        if self.to == "raw":
-            if self._add is not None:
-                work -= self._add
-            if self._multiply is not None:
-                work /= self._multiply
-        else:
-            if self._multiply is not None:
-                work *= self._multiply
-            if self._add is not None:
-                work += self._add
+        work = self._room(source, dtype)
+        values = source
+        if source.dtype != self._work or not self._steps:
+            np.copyto(work, source, casting="unsafe")
+            values = work
+        for function, factor in self._steps:
+            function(values, factor, out=work)
+            values = work
         return work.astype(dtype, copy=False) if dtype.kind in "fc" else self._rounded(work, dtype)
 
-    def _copied(self, source: Samples, dtype: np.dtype[Any]) -> Samples:
-        """The values in the dtype in which they are worked on, never those that came in: they are others' too."""
+    def _room(self, source: Samples, dtype: np.dtype[Any]) -> Samples:
+        """An array of the dtype in which the values are worked on: those that came in are others' too."""
         if dtype.kind in "fc":
-            return source.astype(self._work)
+            return np.empty(source.shape, self._work)
         # What is sent is made of it and no view of it, so one array serves all chunks: the allocator has less to do.
         if self._scratch is None or self._scratch.shape[1:] != source.shape[1:] or len(self._scratch) < len(source):
             self._scratch = np.empty(source.shape, self._work)
-        work = self._scratch[: len(source)]
-        np.copyto(work, source, casting="unsafe")
-        return work
+        return self._scratch[: len(source)]
 
     def _clipped(self, source: Samples, dtype: np.dtype[Any]) -> Samples:
         """Integers in a dtype that does not hold all of them."""
@@ -220,6 +230,15 @@ def _factor(value: Factor | None, info: StreamInfo, work: np.dtype[Any]) -> Any:
             f"for each of the {factor.size} values of scale or offset"
         )
     return factor.reshape(-1, *(1 for _ in info.shape[1:]))
+
+
+def _bound(source: np.dtype[Any], multiply: Any, add: Any) -> float:
+    """What add + multiply * value does not exceed, on either side."""
+    if source.kind not in "iub":
+        return math.inf
+    largest = 1 if source.kind == "b" else max(-int(np.iinfo(source).min), int(np.iinfo(source).max))
+    factor, offset = (0.0 if value is None else float(np.abs(value).max()) for value in (multiply, add))
+    return (1.0 if multiply is None else factor) * largest + offset
 
 
 def _all_fit(source: np.dtype[Any], target: np.dtype[Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TextIO
 from axonlike.component import Component
 from axonlike.components.producers import take_from
 from axonlike.components.util.console import ConsoleEchoer
-from axonlike.errors import Finished, UsageError, show_value
+from axonlike.errors import Finished, UsageError, counted, show_value
 from axonlike.linkage import Box, destination
 from axonlike.messages import ProducerFinished
 from axonlike.streams.chunk import Chunk, Continuity, StreamInfo
@@ -38,14 +38,14 @@ class StreamReport:
         info = self.info
         parts = [
             f"{info.name or info.kind}: index {self.index}",
-            f"{self.rows} rows of {info.dtype} {info.shape} in {self.chunks} chunks",
+            f"{counted(self.rows, 'row')} of {info.dtype} {info.shape} in {counted(self.chunks, 'chunk')}",
         ]
         if self.rows_per_s is not None:
             nominal = f" (nominal {info.sample_rate_hz:g})" if info.sample_rate_hz else ""
             parts.append(f"{self.rows_per_s:.6g} rows/s{nominal}")
-        parts.append(f"{self.gaps} gaps, {self.lost} rows lost" if self.gaps else "no gap")
+        parts.append(f"{counted(self.gaps, 'gap')}, {counted(self.lost, 'row')} lost" if self.gaps else "no gap")
         if self.restarts:
-            parts.append(f"{self.restarts} restarts")
+            parts.append(counted(self.restarts, "restart"))
         return ", ".join(parts)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
 from axonlike.component import Component
@@ -47,34 +47,34 @@ class Rechunk(Block):
         self._kept = None
         self._filled = 0
 
-    def process(self, chunk: Chunk) -> Iterator[Chunk]:
+    def process(self, chunk: Chunk) -> list[Chunk]:
         kept = self._kept
         if kept is not None and len(kept) != self._length:  # `rows` was changed
-            before = self._taken(chunk.info)
-            yield from self._cut(before)
-        yield from self._cut(chunk)
+            return self._cut(self._taken(chunk.info)) + self._cut(chunk)
+        return self._cut(chunk)
 
-    def _cut(self, chunk: Chunk) -> Iterator[Chunk]:
-        length, count = self._length, len(chunk.data)
-        start = 0
-        kept = self._kept
-        if kept is not None:
-            start = min(length - self._filled, count)
-            kept[self._filled : self._filled + start] = chunk.data[:start]
-            self._filled += start
+    def _cut(self, chunk: Chunk) -> list[Chunk]:
+        length, data = self._length, chunk.data
+        start, count = 0, len(data)
+        results = []
+        if self._kept is not None:
+            filled = self._filled
+            start = min(length - filled, count)
+            self._kept[filled : filled + start] = data[:start]
+            self._filled = filled + start
             if self._filled == length:
-                yield self._taken(chunk.info)
+                results.append(self._taken(chunk.info))
         elif count == length:
-            yield chunk
-            return
+            return [chunk]
         while count - start >= length:
-            yield chunk.part(start, start + length)
+            results.append(chunk.part(start, start + length))
             start += length
         if start < count:
-            self._kept = kept = chunk.info.empty(length)
+            self._kept = kept = np.empty((length, *chunk.info.shape), chunk.info.dtype)
             self._filled = count - start
-            kept[: self._filled] = chunk.data[start:]
+            kept[: self._filled] = data[start:]
             self._index, self._time_ns = chunk.index + start, chunk.time_ns_of(start)
+        return results
 
     def flush(self) -> Chunk | None:
         return self._taken(self.info) if self._filled and self.info is not None else None
@@ -84,4 +84,5 @@ class Rechunk(Block):
         kept, filled = self._kept, self._filled
         assert kept is not None
         self._kept, self._filled = None, 0
-        return Chunk(kept[:filled], info, self._index, self._time_ns)
+        kept.setflags(write=False)
+        return Chunk.unchecked(kept if filled == len(kept) else kept[:filled], info, self._index, self._time_ns)

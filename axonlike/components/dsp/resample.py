@@ -285,11 +285,11 @@ class Resample(_Rate):
     """Analog or iq streams at the rate `sample_rate_hz`, or at up / down times their own.
 
     As scipy.signal.resample_poly over the whole stream, to 1e-6 (float32) or 1e-13 (float64) of its greatest value;
-    index, edges and gaps: see the module. The result is in engineering units, floating point or complex; integers of
-    up to 16 bits become float32. window: of the filter, 20 * max(up, down) + 1 taps; what folds back is about 60 dB
-    down above 1.2 times the new half rate. An uneven ratio makes a long filter (48 kHz of 125 MHz / 6: 312 501 taps):
-    `Decimate` before. It is late by 10 * max(up, down) / up input rows. Settings: sample_rate_hz (if it was given), up
-    and down.
+    index, edges and gaps: see the module. The result is in engineering units, in floating point; complex samples stay
+    complex, and pairs of I and Q pairs. Integers of up to 16 bits become float32, others float64. window: of the
+    filter, 20 * max(up, down) + 1 taps; what folds back is about 60 dB down above 1.2 times the new half rate. An
+    uneven ratio makes a long filter (48 kHz of 125 MHz / 6: 312 501 taps): `Decimate` before. It is late by 10 *
+    max(up, down) / up input rows. Settings: sample_rate_hz (if it was given), up and down.
     """
 
     settings = ("sample_rate_hz", "up", "down")
@@ -333,8 +333,9 @@ class Decimate(_Rate):
     """Every factor-th row of analog or iq streams, behind a low-pass against what would fold back.
 
     Signals up to pass_part of the new half rate come through; whatever would fold onto them is attenuation_db down. The
-    result is in engineering units, floating point or complex; integers of up to 16 bits become float32. Index, edges
-    and gaps: see the module. It is late by about 13 * factor rows. Settings: factor.
+    result is in engineering units, in floating point; complex samples stay complex, and pairs of I and Q pairs.
+    Integers of up to 16 bits become float32, others float64. Index, edges and gaps: see the module. It is late by about
+    13 * factor rows. Settings: factor.
     """
 
     settings = ("factor",)

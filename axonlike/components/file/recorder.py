@@ -14,7 +14,7 @@ from axonlike.components.file.recording.formats import format_of, numbered
 from axonlike.components.file.recording.journal import Journal
 from axonlike.components.file.recording.writer import Mark, Segment, Writer
 from axonlike.components.producers import take_from
-from axonlike.errors import DeviceError, Finished, Stopped, UsageError, show_value
+from axonlike.errors import DeviceError, Finished, Stopped, UsageError, counted, show_value
 from axonlike.linkage import Box
 from axonlike.streams.chunk import Chunk, Continuity, StreamInfo
 from axonlike.streamtype import StreamMismatch
@@ -44,8 +44,8 @@ class Recorded:
 
     def __str__(self) -> str:
         rows = ", ".join(
-            f"{name}: {count['rows']} rows"
-            + (f" ({count['missing']} missing in {count['gaps']} gaps)" * bool(count["gaps"]))
+            f"{name}: {counted(count['rows'], 'row')}"
+            + (f" ({count['missing']} missing in {counted(count['gaps'], 'gap')})" * bool(count["gaps"]))
             for name, count in self.streams.items()
         )
         why = f" ({self.reason})" if self.reason else ""

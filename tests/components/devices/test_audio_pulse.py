@@ -44,7 +44,8 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.socket = folder / "native"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[str] | None = None
+        self._log: list[str] = []
         (folder / "home").mkdir()
         (folder / "asound.conf").write_text(
             "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
@@ -60,14 +61,23 @@ class Server:
     def start(self) -> None:
         self.process = subprocess.Popen(
             ["pulseaudio", "-n", "-F", str(self.folder / "default.pa"), "--daemonize=no", "--exit-idle-time=-1",
-             "--use-pid-file=no", "--disable-shm=yes", "--log-target=file:" + str(self.folder / "log")],
-            env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+             "--use-pid-file=no", "--disable-shm=yes", "--log-target=stderr", "--log-level=info"],
+            env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
         )  # fmt: skip
-        deadline_s = time.monotonic() + GUARD_S
-        while not self.socket.exists():
-            assert self.process.poll() is None, (self.folder / "log").read_text(errors="replace")
-            assert time.monotonic() < deadline_s, "pulseaudio does not come up"
-            time.sleep(0.05)
+        self._log = []
+        up = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(self.process, up))
+        self._reader.start()
+        assert up.wait(GUARD_S), "pulseaudio does not come up"
+        assert self.socket.exists(), "".join(self._log)
+
+    def _read(self, process: subprocess.Popen[str], up: threading.Event) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            self._log.append(line)
+            if "Daemon startup complete" in line:
+                up.set()
+        up.set()  # it has ended, or been killed
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -77,6 +87,9 @@ class Server:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            self._reader.join()
+            assert self.process.stderr is not None
+            self.process.stderr.close()
             self.process = None
             self.socket.unlink(missing_ok=True)
 
@@ -119,6 +132,14 @@ class Script:
             thing = found()
             assert thing is not None
             return thing
+
+    def hears_nothing(self, seconds: float, since: int) -> None:
+        """For so long nothing is heard, and nothing was since then."""
+        with self._changed:
+            heard = self._changed.wait_for(
+                lambda: any(thing["what"] == "second" for thing in self.said[since:]), seconds
+            )
+        assert not heard, self.said[since:]
 
     def close(self) -> int:
         """End it in order; returns its exit code."""
@@ -242,7 +263,7 @@ def test_a_server_that_is_killed_is_told_of_and_when_it_is_back_the_stream_goes_
     server.kill()
     lost = running.wait_for("AudioLost", so_far)
     assert "died" in lost["reason"]
-    time.sleep(2.0)
+    running.hears_nothing(2.0, len(running.said))
     server.start()
     opened = running.wait_for("AudioOpened", so_far)
     assert opened["times"] == 2
@@ -269,7 +290,7 @@ def test_a_server_that_is_stopped_for_2_s_is_told_of_and_the_stream_goes_on(
     try:
         stalled = running.wait_for("AudioStalled", so_far)
         assert stalled["seconds"] >= 1.0
-        time.sleep(1.0)
+        running.hears_nothing(1.0, len(running.said))
     finally:
         server.signal(signal.SIGCONT)
     after = len(running.said)

@@ -25,7 +25,8 @@ from axonlike.simulators.brainamp import ELECTRODES, SimulatedBrainAmp
 from axonlike.streams.chunk import Chunk
 from axonlike.streams.codec import ChunkDecoder, ChunkEncoder
 from axonlike.testing import PAUSE, Feeder, Probe, check_component
-from tests.components.devices.source_bench import HANG_GUARD_S, Bench, rows_of
+from tests.components.devices.source_bench import Bench, rows_of
+from tests.components.devices.watcher import HANG_GUARD_S
 
 pytestmark = pytest.mark.net
 
@@ -248,6 +249,14 @@ def test_it_is_connected_only_while_it_is_wanted(recorder: SimulatedBrainAmp) ->
             bench.unwant()
             recorder.log.wait_for(partial(has, 2 * times))
         assert recorder.log.words == ["connected", "disconnected"] * 2
+
+
+def test_its_markers_alone_are_worth_connecting(recorder: SimulatedBrainAmp) -> None:
+    with Bench(client(recorder), wanted=False) as bench:
+        bench.want("markers")
+        bench.status.wait_for(DeviceOpened)
+        bench.unwant()
+        recorder.log.wait_for(partial(has, 2))
 
 
 def test_where_nobody_takes_its_samples_a_run_ends_and_nothing_was_opened(recorder: SimulatedBrainAmp) -> None:

@@ -113,6 +113,14 @@ def test_it_is_open_only_while_it_is_wanted(headset: SimulatedEmotiv) -> None:
     assert headset.log.words == ["opened", "closed"] * 2
 
 
+@pytest.mark.parametrize("outbox", ["quality", "gyro"])
+def test_what_is_beside_the_samples_opens_it_too(headset: SimulatedEmotiv, outbox: str) -> None:
+    with Bench(worn(headset), wanted=False) as bench:
+        bench.want(outbox)
+        bench.status.wait_for(DeviceOpened)
+        bench.got[outbox].wait_more()
+
+
 def test_where_nobody_takes_its_samples_a_run_ends(headset: SimulatedEmotiv) -> None:
     Scheduler().run(worn(headset))
     assert headset.log.words == []

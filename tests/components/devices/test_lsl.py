@@ -29,8 +29,7 @@ from axonlike.components.devices.player import ArrayPlayer
 from axonlike.errors import ComponentError, DeviceError, MissingExtra, UsageError, WiringError
 from axonlike.streams.chunk import Axis, Chunk, Continuity, StreamInfo
 from axonlike.testing import PAUSE, Feeder, Probe, check_component, run_virtual
-
-GUARD_S = 60.0
+from tests.components.devices.watcher import HANG_GUARD_S, Watcher
 
 
 @pytest.fixture(scope="session")
@@ -64,35 +63,7 @@ class Bench:
 
     def __exit__(self, *_exc: object) -> None:
         self.scheduler.call_from_thread(self.scheduler.stop)
-        assert self.scheduler.join(GUARD_S)
-
-
-class Watcher(Component):
-    """Keeps what comes, and lets another thread wait for it."""
-
-    def __init__(self) -> None:
-        self.messages: list[Any] = []
-        self._changed = threading.Condition()
-
-    def main(self) -> Any:
-        while True:
-            yield self.wait()
-            with self._changed:
-                self.messages.extend(self.inbox())
-                self._changed.notify_all()
-
-    def wait_until(self, condition: Callable[[list[Any]], object]) -> list[Any]:
-        with self._changed:
-            if not self._changed.wait_for(lambda: condition(self.messages), GUARD_S):
-                raise TimeoutError(f"after {GUARD_S} s there are only {self.messages[-10:]}")
-            return list(self.messages)
-
-    def wait_for_rows(self, rows: int) -> list[Chunk]:
-        return self.wait_until(lambda chunks: sum(map(len, chunks)) >= rows)
-
-    def wait_for(self, kind: type, count: int = 1) -> Any:
-        found = self.wait_until(lambda messages: sum(isinstance(m, kind) for m in messages) >= count)
-        return [message for message in found if isinstance(message, kind)][count - 1]
+        assert self.scheduler.join(HANG_GUARD_S)
 
 
 DATA = np.arange(3000, dtype=np.float32).reshape(1000, 3)
@@ -266,7 +237,7 @@ def test_several_streams_that_fit_are_an_error_that_names_them(lsl: Any) -> None
     outlets = [lsl.StreamOutlet(lsl.StreamInfo(name, "", 1, 100, "float32", f"id-{k}")) for k in range(2)]
     try:
         # LSL may return as soon as it has found one.
-        while len(lsl.resolve_byprop("name", name, minimum=2, timeout=GUARD_S)) < 2:
+        while len(lsl.resolve_byprop("name", name, minimum=2, timeout=HANG_GUARD_S)) < 2:
             pass
         with pytest.raises(ComponentError, match=r"2 LSL streams have.*name one by its source_id.*id-0.*id-1"):
             Scheduler().run(Pipeline(_ThatFindsBoth(name, lsl=lsl), Probe()))
@@ -289,7 +260,7 @@ class _ThatFindsBoth(LSLInlet):
                 return getattr(lsl, attribute)
 
             def resolve_bypred(self, predicate: str, minimum: int, timeout: float) -> Any:
-                return lsl.resolve_bypred(predicate, minimum=2, timeout=GUARD_S)
+                return lsl.resolve_bypred(predicate, minimum=2, timeout=HANG_GUARD_S)
 
         super().__init__(name, lsl=Asking())
 

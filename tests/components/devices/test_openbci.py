@@ -227,6 +227,13 @@ def test_it_is_open_only_while_it_is_wanted(cyton: SimulatedOpenBCI) -> None:
         assert cyton.commands.words == ["s", "v", "b", "s"] * 2
 
 
+@pytest.mark.parametrize("outbox", ["accelerometer", "aux", "board_time"])
+def test_what_is_beside_the_samples_opens_it_too(cyton: SimulatedOpenBCI, outbox: str) -> None:
+    with Bench(opened(cyton), wanted=False) as bench:
+        bench.want(outbox)
+        bench.status.wait_for(BoardReady)
+
+
 def test_the_board_is_told_to_stop_at_the_end(cyton: SimulatedOpenBCI) -> None:
     with Bench(opened(cyton)) as bench:
         bench.chunks.wait_rows(10)

@@ -12,7 +12,7 @@ import sys
 import textwrap
 import threading
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,36 +25,7 @@ from axonlike.components.util.descriptors import wait_for_descriptors
 from axonlike.errors import ComponentError, DeviceError, UsageError, WiringError
 from axonlike.simulators import SimulatedSerialDevice
 from axonlike.testing import Feeder, check_component
-
-HANG_GUARD_S = 30.0
-
-
-class Watcher(Component):
-    """Keeps what comes, and lets another thread wait for it."""
-
-    def __init__(self) -> None:
-        self.messages: list[Any] = []
-        self._changed = threading.Condition()
-
-    def main(self) -> Any:
-        while True:
-            yield self.wait()
-            with self._changed:
-                self.messages.extend(self.inbox())
-                self._changed.notify_all()
-
-    def wait_until(self, condition: Callable[[list[Any]], object]) -> list[Any]:
-        with self._changed:
-            if not self._changed.wait_for(lambda: condition(self.messages), HANG_GUARD_S):
-                raise TimeoutError(f"after {HANG_GUARD_S} s there are only {self.messages}")
-            return list(self.messages)
-
-    def wait_count(self, count: int) -> list[Any]:
-        return self.wait_until(lambda messages: len(messages) >= count)
-
-    def wait_for(self, kind: type, count: int = 1) -> Any:
-        found = self.wait_until(lambda messages: sum(isinstance(m, kind) for m in messages) >= count)
-        return [m for m in found if isinstance(m, kind)][count - 1]
+from tests.components.devices.watcher import HANG_GUARD_S, Watcher
 
 
 class Bench:

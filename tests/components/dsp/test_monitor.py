@@ -54,7 +54,7 @@ def test_nothing_is_reported_while_nothing_comes() -> None:
 def test_gaps_losses_and_restarts_are_told() -> None:
     (found,) = reports([chunk(), chunk(100, 150), chunk(100, 300), chunk(100, 0)])
     assert (found.gaps, found.lost, found.restarts) == (2, 100, 1)
-    assert "2 gaps, 100 rows lost, 1 restarts" in str(found)
+    assert "2 gaps, 100 rows lost, 1 restart" in str(found)
 
 
 def test_with_interval_zero_each_chunk_has_a_line() -> None:
@@ -76,7 +76,7 @@ def test_a_line_says_all_of_it() -> None:
         "EEG: index 2500, 1000 rows of float32 (2,) in 10 chunks, 999.95 rows/s (nominal 1000), no gap"
     )
     unnamed = StreamReport(INFO.replace(name="", sample_rate_hz=0), 5, 1, 5, None, 0, 0, 0)
-    assert str(unnamed) == "analog: index 5, 5 rows of float32 (2,) in 1 chunks, no gap"
+    assert str(unnamed) == "analog: index 5, 5 rows of float32 (2,) in 1 chunk, no gap"
 
 
 @pytest.mark.parametrize("interval_s", [0, 1.0])

@@ -153,6 +153,17 @@ def test_any_cut_gives_the_same_rows(sizes, gaps, maker, start):
     assert_same_for_any_cut(make, x, info_for(x), sizes, gaps, start, tolerance=TOLERANCE[dtype], time_slack_ns=3)
 
 
+@pytest.mark.parametrize("make", [lambda: Resample(up=3, down=7), lambda: Decimate(factor=5)])
+@pytest.mark.parametrize(
+    ("dtype", "into"), [(">i2", "float32"), ("u1", "float32"), ("i4", "float64"), ("float32", "float32")]
+)
+def test_pairs_of_i_and_q_stay_pairs(make, dtype, into):
+    pairs = noise(400, channels=2) * 10 + 100
+    info = StreamInfo(kind="iq", dtype=dtype, shape=(2,), sample_rate_hz=1000)
+    _, rows, _ = rows_by_index(everything(make(), [Chunk(pairs.astype(dtype), info)]))
+    assert (rows.dtype, rows.shape[1:]) == (np.dtype(into), (2,))
+
+
 def test_without_edges_only_rows_with_the_whole_filter_under_them_come():
     taps = decimation_filter(4)
     polyphase = Polyphase(1, 4, taps, edges=False)

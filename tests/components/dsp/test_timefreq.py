@@ -68,7 +68,7 @@ def test_a_unit_sine_gives_half_the_root_of_two_pi(frequency):
     bank = MorletBank([frequency], RATE_HZ, step=7, rows=50, reach=9.0)
     t = np.arange(bank.samples) / RATE_HZ
     values = bank.map(np.sin(2 * np.pi * frequency * t + 0.3)[:, None])
-    assert np.abs(values - SINE).max() < 1e-13
+    assert np.abs(values - SINE).max() < 1e-14
     assert pytest.approx(1.2533141373, abs=1e-10) == SINE
 
 

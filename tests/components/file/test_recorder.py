@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,30 +283,27 @@ def test_the_last_line_of_the_journal_is_the_verdict(tmp_path: Path) -> None:
 
 _CHILD = textwrap.dedent(
     """
-    import resource, signal, sys, time
+    import itertools, resource, signal, sys
     import numpy as np
     from axonlike import Component, Scheduler
     from axonlike.components.file.recorder import Recorder
     from axonlike.streams import Chunk, StreamInfo
 
-    path, limit_bytes = sys.argv[1], int(sys.argv[2])
-    info = StreamInfo(kind="analog", dtype="int16", shape=(2,), sample_rate_hz=1000, name="eeg")
+    path, number, limit_bytes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    radio = dict(kind="iq", dtype=">i2") if path.endswith(".vrt") else dict(kind="analog", dtype="int16")
+    info = StreamInfo(shape=(2,), sample_rate_hz=1000, name="eeg", **radio)
 
     class Source(Component):
         def main(self):
-            for n in range(400):
-                self.send(Chunk(np.full((1000, 2), n, "int16"), info, 1000 * n))
+            for n in range(number) if number else itertools.count():
+                self.send(Chunk(np.full((1000, 2), n % 30000, info.dtype), info, 1000 * n))
                 yield
-            while not limit_bytes:
-                yield self.sleep(0.01)
-                if not recorder.data_ready():
-                    print("written", flush=True)
-                    signal.pause()
 
     class Beside(Component):
         def main(self):
-            for _ in range(20):
+            for _ in range(20) if number else itertools.count():
                 yield self.sleep(0.02)
+                print("taken", recorder.statistics()[0].taken, flush=True)
             print("beside went on", flush=True)
 
     if limit_bytes:
@@ -319,44 +317,52 @@ _CHILD = textwrap.dedent(
 )
 
 
-def _child(path: Path, limit_bytes: int = 0) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", _CHILD, str(path), str(limit_bytes)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def _command(path: Path, chunks: int = 400, limit_bytes: int = 0) -> list[str]:
+    """A program that records so many chunks of 1000 rows (0: until it is killed); each row has its chunk's number."""
+    return [sys.executable, "-c", _CHILD, str(path), str(chunks), str(limit_bytes)]
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+def _outcome(command: list[str]) -> str:
+    """What the program said, which has come to its end though its recorder may not have."""
+    child = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert child.returncode == 0, child.stderr
+    assert "beside went on" in child.stdout
+    return child.stdout
+
+
+def _check_rows(rows: npt.NDArray[Any], at_least: int) -> None:
+    assert len(rows) >= at_least
+    assert np.array_equal(rows, (np.arange(len(rows)) // 1000 % 30000)[:, None].repeat(2, 1))
+
+
+@pytest.mark.parametrize("format_", [*FORMATS, "vrt"])
 def test_a_kill_in_mid_recording_loses_no_whole_chunk(tmp_path: Path, format_: str) -> None:
     path = tmp_path / f"run.{format_}"
-    with _child(path) as child:
+    with subprocess.Popen(_command(path, chunks=0), stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        assert "written\n" in iter(child.stdout.readline, "")
+        # Chunks come as fast as they are written, so the kill comes while one is.
+        taken = next(number for line in child.stdout if (number := int(line.split()[1])) >= 100)
         child.send_signal(signal.SIGKILL)
-        child.communicate()
+        taken = max([taken, *(int(line.split()[1]) for line in child.stdout if line.endswith("\n"))])
     reader = open_recording(path)
     assert reader.verdict is None  # broken off
     chunks = [chunk for _, chunk in reader.chunks(1000)]
     reader.close()
-    # The recorder had taken all 400 out of its box; the last one may not have been written.
-    rows = rows_in(chunks)
-    assert len(rows) in (399_000, 400_000)
-    assert np.array_equal(rows, np.repeat(np.arange(400), 1000)[: len(rows), None].repeat(2, 1))
+    _check_rows(rows_in(chunks), 1000 * (taken - 1))  # each but that which was taken last
+    assert indices_in(chunks[-1:])[-1] + 1 == sum(map(len, chunks))
     if format_ == "sigmf":
         sigmf.sigmffile.fromfile(str(tmp_path / "run.sigmf-meta")).validate()
 
 
-@pytest.mark.parametrize("format_", ["wav", "sigmf", "csv", "mcap"])
+@pytest.mark.parametrize("format_", [*FORMATS, "vrt"])
 def test_a_file_that_may_not_grow_ends_the_recorder_alone_with_a_readable_file(tmp_path: Path, format_: str) -> None:
     path = tmp_path / f"run.{format_}"
-    with _child(path, limit_bytes=500_000) as child:
-        out, err = child.communicate(timeout=60)
-    assert child.returncode == 0, err
-    assert "beside went on" in out
+    out = _outcome(_command(path, limit_bytes=500_000))
     assert "INCOMPLETE cannot write" in out
     assert "ulimit -f" in out
     rows = rows_in(read(path, rows=1000))
-    assert len(rows) >= 1000
     assert len(rows) % 1000 == 0
-    assert np.array_equal(rows, np.repeat(np.arange(400), 1000)[: len(rows), None].repeat(2, 1))
+    _check_rows(rows, at_least=1000)
     reader = open_recording(path)
     reader.close()
     assert reader.verdict is not None
@@ -364,25 +370,43 @@ def test_a_file_that_may_not_grow_ends_the_recorder_alone_with_a_readable_file(t
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", [*FORMATS, "vrt"])
+def test_a_disk_that_fails_in_mid_recording_ends_the_recorder_alone_with_a_readable_file(
+    tmp_path: Path, format_: str
+) -> None:
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("needs strace, to let the system's calls fail")
+    path = tmp_path / f"run.{format_}"
+    samples = tmp_path / "run.sigmf-data" if format_ == "sigmf" else path
+    failing = [strace, "-f", "-qq", "-o", str(tmp_path / "trace"), "-P", str(samples), "-e", "trace=write,pwrite64"]
+    if subprocess.run([*failing, "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("strace may not trace here")
+    out = _outcome([*failing, "-e", "inject=write,pwrite64:error=EIO:when=30+", *_command(path)])
+    assert "INJECTED" in (tmp_path / "trace").read_text()
+    assert "INCOMPLETE cannot write" in out
+    assert "Input/output error; the disk, card or network share fails" in out
+    rows = rows_in(read(path, rows=1000))
+    assert len(rows) % 1000 == 0
+    _check_rows(rows, at_least=1000)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("format_", [*FORMATS, "vrt"])
 def test_a_full_disk_ends_the_recorder_alone_with_a_readable_file(tmp_path: Path, format_: str) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]).returncode:
         pytest.skip("needs root, to mount a small disk")
     try:
-        free_bytes = 300_000 if format_ != "h5" else (1 << 20) + 800_000  # HDF5 keeps some to finish the file with
-        (disk / "ballast").write_bytes(bytes((4 << 20) - free_bytes))
+        (disk / "ballast").write_bytes(bytes((4 << 20) - 400_000))
         path = disk / f"run.{format_}"
-        with _child(path, limit_bytes=1 << 30) as child:
-            out, err = child.communicate(timeout=60)
-        assert child.returncode == 0, err
-        assert "beside went on" in out
-        assert "INCOMPLETE" in out
+        out = _outcome(_command(path))
+        assert "INCOMPLETE cannot write" in out
         assert "free some space" in out
         rows = rows_in(read(path, rows=1000))
         assert len(rows) % 1000 == 0
-        assert np.array_equal(rows, np.repeat(np.arange(400), 1000)[: len(rows), None].repeat(2, 1))
+        _check_rows(rows, at_least=1000)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 

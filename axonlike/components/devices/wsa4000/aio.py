@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from axonlike.components.devices.wsa4000 import dialogue as say
-from axonlike.components.devices.wsa4000.client import SCPI_PORT, VRT_PORT, Client, Item, samples_of, whole_block
+from axonlike.components.devices.wsa4000.client import SCPI_PORT, VRT_PORT, Client, Item, samples_of
 from axonlike.components.devices.wsa4000.context import Missing
 from axonlike.components.devices.wsa4000.errors import NoData, WSA4000Error
 from axonlike.components.devices.wsa4000.scpi import Shape, scpi_line
@@ -25,7 +25,7 @@ from axonlike.components.devices.wsa4000.settings import Settings, SweepEntry
 from axonlike.components.devices.wsa4000.vrt import VrtParser
 from axonlike.components.net.connection import address_text, set_socket_options
 from axonlike.components.net.tcp_client import resolve_address
-from axonlike.streams.chunk import Chunk
+from axonlike.streams.chunk import Chunk, join
 
 __all__ = ["AsyncWSA4000", "connect"]
 
@@ -415,7 +415,7 @@ class AsyncWSA4000(Client):
         except NoData as exc:
             self._fail(exc)
             raise
-        return whole_block(chunks)
+        return join(chunks)
 
     async def start_sweep(self, entries: Sequence[SweepEntry], *, iterations: int = 0) -> None:
         """Go through the entries; `receive` what comes. iterations: 0 for without end."""

@@ -9,8 +9,6 @@ import random
 from collections import deque
 from collections.abc import Sequence
 
-import numpy as np
-
 from axonlike.components.devices.wsa4000.context import Indicated, Missing, Tracker
 from axonlike.components.devices.wsa4000.errors import CannotReach, ConnectionLost, NoData, WSA4000Error
 from axonlike.components.devices.wsa4000.scpi import DeviceIdentity
@@ -18,9 +16,8 @@ from axonlike.components.devices.wsa4000.settings import Settings, SweepEntry
 from axonlike.components.net.connection import address_text
 from axonlike.errors import UsageError
 from axonlike.streams.chunk import Chunk
-from axonlike.streamtype import StreamMismatch
 
-__all__ = ["SCPI_PORT", "VRT_PORT", "Client", "Item", "samples_of", "whole_block", "why"]
+__all__ = ["SCPI_PORT", "VRT_PORT", "Client", "Item", "samples_of", "why"]
 
 log = logging.getLogger("axonlike.wsa4000")
 
@@ -132,21 +129,6 @@ class Client:
     @staticmethod
     def _not_connected() -> UsageError:
         return UsageError("this WSA4000 is not connected: use it in a `with` block, or call open()")
-
-
-def whole_block(chunks: Sequence[Chunk]) -> Chunk:
-    """One chunk of those of a block. Raises StreamMismatch if samples are missing between them.
-
-    As `axonlike.streams.chunk.join`, which makes native numbers of big-endian ones.
-    """
-    first = chunks[0]
-    for before, after in itertools.pairwise(chunks):
-        if after.index != before.end or after.info != before.info:
-            raise StreamMismatch(f"the block is not whole: {after!r} does not follow {before!r}")
-    if len(chunks) == 1:
-        return first
-    data = np.concatenate([chunk.data for chunk in chunks], dtype=first.info.dtype)
-    return Chunk(data, first.info, first.index, first.time_ns)
 
 
 def samples_of(entries: Sequence[SweepEntry]) -> int:

@@ -23,7 +23,7 @@ from axonlike.components.devices.wsa4000.scpi import DeviceIdentity
 from axonlike.components.devices.wsa4000.settings import RfGain, Settings, SweepEntry, Trigger, check_setting
 from axonlike.components.settable import Refused, Settable
 from axonlike.demand import OnDemand
-from axonlike.driven import Driven
+from axonlike.driven import Driven, Listening
 from axonlike.errors import DeviceError, UsageError, show_value
 from axonlike.linkage import Box
 from axonlike.restarts import Backoff
@@ -31,7 +31,6 @@ from axonlike.shutdown import State
 from axonlike.simulators.wsa4000 import SimulatedWSA4000
 from axonlike.streams.chunk import Chunk
 from axonlike.streamtype import StreamType
-from axonlike.waits import Wait
 
 __all__ = ["WSA4000", "RadioConnected", "RadioDisconnected"]
 
@@ -39,7 +38,6 @@ log = logging.getLogger("axonlike.wsa4000")
 
 Mode = Literal["stream", "block", "sweep"]
 
-_ANY = Wait((), 0.0)  # never "simple", so that every message comes through `notify`
 _WELL_AFTER_S = 5.0
 """A connection that stood for so long was well: the next loss is followed by quick tries again."""
 
@@ -72,7 +70,7 @@ def _setting(name: str) -> Any:
     return property(get, set_it, doc=f"See `Settings`: {name}.")
 
 
-class WSA4000(OnDemand, Settable, Driven):
+class WSA4000(OnDemand, Settable, Listening, Driven):
     """``WSA4000("10.0.0.5", center_frequency_hz=2.45e9)``: the radio's samples as chunks of a stream of kind "iq".
 
     host: a name or an address; "auto", the only radio that answers on this network; or "demo", a simulated radio,
@@ -106,8 +104,6 @@ class WSA4000(OnDemand, Settable, Driven):
         "status": "RadioConnected, RadioDisconnected, Missing, Indicated, Changed, Refused",
     }
     settings: ClassVar[tuple[str, ...]] = (*(f.name for f in fields(Settings)), "mode", "sweep")
-    # Messages are heard of by `notify`, as this is driven by callbacks, not by steps.
-    always_trips: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -232,23 +228,9 @@ class WSA4000(OnDemand, Settable, Driven):
 
     # -- what rings. All in the scheduler's thread.
 
-    @property
-    def _state(self) -> State:
-        return self._stands  # for the scheduler it is outside, though `waiting` is set so that `notify` hears
-
-    @_state.setter
-    def _state(self, state: State) -> None:
-        self._stands = state
-
     def start(self) -> None:
-        scheduler = self._scheduler
-        assert scheduler is not None
-        self._state = State.OUTSIDE
-        self.waiting = _ANY
         self.begin()
-        for inbox in self._data:
-            if inbox.depth:
-                self.notify(inbox)
+        self.listen()
 
     def begin(self) -> None:
         scheduler = self._scheduler

@@ -7,16 +7,15 @@
                                    time_ns is -1 where it is unknown, order counts the segments of the whole file
     /marks                         label, sample, time_ns, of
 
-Each chunk is flushed, so a kill loses nothing whole. The room on the disk is looked at before each chunk: HDF5 cannot
-finish a file on a disk that is full.
+Each chunk is a step (see `steps`), so neither a kill nor a full disk costs anything that was whole, or the file.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from axonlike.components.file.recording.journal import recall
+from axonlike.components.file.recording.steps import FileInSteps, System, finish_last_step
 from axonlike.components.file.recording.writer import Mark, Reader, Segment, Writer
 from axonlike.components.file.trouble import file_trouble
 from axonlike.errors import MissingExtra, UsageError
@@ -31,7 +31,6 @@ from axonlike.streams.chunk import Chunk, StreamInfo
 
 __all__ = ["HDF5Reader", "HDF5Writer"]
 
-_SPARE_BYTES = 1 << 20  # for what HDF5 writes beside the samples, and at the end
 _CHUNK_BYTES = 1 << 18
 _SEGMENT = np.dtype([("row", "<i8"), ("index", "<i8"), ("time_ns", "<i8"), ("missing", "<i8"), ("order", "<i8")])
 
@@ -49,19 +48,16 @@ class HDF5Writer(Writer):
 
     several: ClassVar[bool] = True
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        h5py = self._h5py = _h5py("Recorder")
-        if not overwrite and path.exists():
-            raise UsageError(f"{path} is there already: name another file, or say overwrite=True")
-        self._path = path
-        try:
-            self._file = h5py.File(path, "w", libver=("earliest", "v110"))
-            self._file.create_group("streams")
-            text = h5py.string_dtype()
-            mark = np.dtype([("label", text), ("sample", "<i8"), ("time_ns", "<i8"), ("of", text)])
-            self._marks = self._file.create_dataset("marks", (0,), mark, maxshape=(None,), chunks=(64,))
-        except OSError as exc:
-            raise file_trouble("cannot open for writing", str(path), exc) from exc
+    def __init__(self, path: Path, *, overwrite: bool = False, system: System = os) -> None:
+        h5py = _h5py("Recorder")
+        self._steps = FileInSteps(path, overwrite=overwrite, system=system)
+        self._file = h5py.File(self._steps, "w", libver=("earliest", "v110"))
+        self._file.create_group("streams")
+        text = h5py.string_dtype()
+        mark = np.dtype([("label", text), ("sample", "<i8"), ("time_ns", "<i8"), ("of", text)])
+        self._marks = self._file.create_dataset("marks", (0,), mark, maxshape=(None,), chunks=(64,))
+        self._file.flush()
+        self._steps.commit()
         self._groups: dict[str, list[tuple[StreamInfo, Any]]] = {}
         self._now: dict[str, Any] = {}  # the group that each stream's rows go to
         self._order = 0
@@ -75,11 +71,12 @@ class HDF5Writer(Writer):
         return True
 
     def segment(self, segment: Segment) -> None:
-        group = self._now[segment.stream] = self._group(segment.stream, segment.info)
-        table = group["segments"]
-        table.resize((len(table) + 1,))
         time_ns = -1 if segment.time_ns is None else segment.time_ns
-        table[-1] = (len(group["data"]), segment.index, time_ns, segment.missing, self._order)
+        with self._disk_may_fail():
+            group = self._now[segment.stream] = self._group(segment.stream, segment.info)
+            table = group["segments"]
+            table.resize((len(table) + 1,))
+            table[-1] = (len(group["data"]), segment.index, time_ns, segment.missing, self._order)
         self._order += 1
 
     def _group(self, stream: str, info: StreamInfo) -> Any:
@@ -100,45 +97,45 @@ class HDF5Writer(Writer):
 
     def write(self, stream: str, chunk: Chunk) -> int:
         data = chunk.data
-        if shutil.disk_usage(self._path.parent).free < 2 * data.nbytes + _SPARE_BYTES:
-            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            raise file_trouble("cannot write to", str(self._path), full) from full
-        rows = self._now[stream]["data"]
-        had = len(rows)
-        try:
+        with self._disk_may_fail():
+            rows = self._now[stream]["data"]
+            had = len(rows)
             rows.resize(had + len(data), axis=0)
             rows[had:] = data
             self._file.flush()
-        except (OSError, RuntimeError) as exc:
-            raise file_trouble("cannot write to", str(self._path), _as_oserror(exc)) from exc
+        self._steps.commit()
         return int(data.nbytes)
 
     def mark(self, mark: Mark) -> None:
-        self._marks.resize((len(self._marks) + 1,))
         sample, time_ns = (-1 if value is None else value for value in (mark.sample, mark.time_ns))
-        self._marks[-1] = (mark.label, sample, time_ns, mark.of)
-        self._file.flush()
+        with self._disk_may_fail():
+            self._marks.resize((len(self._marks) + 1,))
+            self._marks[-1] = (mark.label, sample, time_ns, mark.of)
+            self._file.flush()
+        self._steps.commit()
+
+    @contextmanager
+    def _disk_may_fail(self) -> Iterator[None]:
+        """HDF5 writes to memory here, but reads from the file what it has forgotten."""
+        try:
+            yield
+        except OSError as exc:
+            raise file_trouble("cannot add to", str(self._steps.path), exc) from exc
 
     def sync(self) -> None:
-        try:
-            self._file.flush()
-            fd = os.open(self._path, os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-        except (OSError, RuntimeError) as exc:
-            raise file_trouble("cannot bring to the disk", str(self._path), _as_oserror(exc)) from exc
+        self._steps.sync()
 
     def close(self) -> None:
-        try:
+        if self._file:
             self._file.close()
-        except (OSError, RuntimeError) as exc:
-            raise file_trouble("cannot finish", str(self._path), _as_oserror(exc)) from exc
+            try:
+                self._steps.commit()
+            finally:
+                self._steps.close()
 
-
-def _as_oserror(exc: Exception) -> OSError:
-    return exc if isinstance(exc, OSError) else OSError(str(exc))
+    def abandon(self) -> None:
+        self._file.close()  # what it writes then is never committed
+        self._steps.close()
 
 
 class HDF5Reader(Reader):
@@ -147,6 +144,7 @@ class HDF5Reader(Reader):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         h5py = _h5py("Replay")
+        finish_last_step(path)
         try:
             self._file = h5py.File(path, "r", locking=False)
             groups = list(self._file["streams"].values())

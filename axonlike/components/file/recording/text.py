@@ -108,7 +108,7 @@ class CSVReader(Reader):
             )
         info = self._segments[0].info
         with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.reader(file)
+            rows = csv.reader(line for line in file if line.endswith("\n"))  # a last line that is torn is left out
             next(rows, None)
             width = len(_columns(info))
             values = [row[2:] for row in rows if len(row) == width + 2]
