@@ -91,10 +91,9 @@ def _film(path: str, fps: float) -> FilmWriter:
 class PlotView(Instrument):
     """Shows the frames of a calculation, and tells it what its user does.
 
-    plotter: draws in its own way; without one each value has a panel that fits it. Its pictures have the size of their
-    panels; in a window of another size they are scaled until the next frame, since drawing one may change the plotter. linger_s: how long it stays after
-    a calculation has ended that does not ask for more (None: until the window is closed). make_film: opens a film's
-    file for pictures.
+    plotter: draws in its own way, once for each frame; when the window gets another size, its pictures are scaled until
+    the next one. Without a plotter each value has a panel that fits it. linger_s: how long it stays after a calculation
+    has ended that does not ask for more (None: until the window is closed). make_film: opens a film's file.
 
     `Drawn(number)` is sent when the picture with that frame stands in the window. While it is paused, frames are not
     answered, so a calculation that waits for answers is not asked for more.
@@ -509,7 +508,7 @@ class PlotView(Instrument):
         """What the status line says."""
         frame, ended = self._frame, self._ended
         if ended is not None:
-            state = f"the calculation has ended: {ended.text}" if ended.text else "the calculation has ended"
+            state = ended.text if ended.text not in ("", "has ended") else "the calculation has ended"
         elif self._input_is_over:
             state = "the calculation has gone"
         elif self.paused:

@@ -204,7 +204,7 @@ def test_a_window_that_is_to_stay_stays_until_it_is_closed(last: list[Any]) -> N
         lambda: states.append(view.status_now(0.0).state), each_s=100, stays=False,
     )  # fmt: skip
     assert display.closed_by_user
-    assert states == ["the calculation has ended: all done" if last else "the calculation has gone"]
+    assert states == ["all done" if last else "the calculation has gone"]
 
 
 def test_it_lingers_as_long_as_it_was_told() -> None:
@@ -224,7 +224,8 @@ def test_closing_the_window_is_told_last() -> None:
 
 def test_the_connection_may_come_back_with_another_calculation() -> None:
     view, seen = PlotView(), []
-    look = lambda: seen.append((view.status_now(0).state, len(view._trails["e"])))  # noqa: E731
+    trails = view._trails
+    look = lambda: seen.append((view.status_now(0).state, len(trails["e"]), len(trails["f"])))  # noqa: E731
     calculation, _ = watch(
         view,
         [
@@ -233,7 +234,7 @@ def test_the_connection_may_come_back_with_another_calculation() -> None:
         ],
         look, lambda: None, lambda: None, look, each_s=1.4,
     )  # fmt: skip
-    assert seen == [("the calculation has ended: lost", 2), ("live", 2)]
+    assert seen == [("lost", 2, 2), ("live", 2, 1)]
     assert calculation.of(Ready) == [Ready()], "whoever connects again says so himself"
 
 
@@ -496,7 +497,7 @@ def test_a_key_that_is_held_down_does_its_work_once_and_is_told_as_often_as_it_c
     look = lambda: seen.append(panel(view, "v").log_y)  # noqa: E731
 
     def hold(name: str) -> None:
-        for _ in range(3):
+        for _ in range(4):
             post(pygame.KEYDOWN, key=getattr(pygame, f"K_{name}"), mod=0, unicode=name)
         post(pygame.KEYUP, key=getattr(pygame, f"K_{name}"), mod=0)
 
@@ -505,7 +506,7 @@ def test_a_key_that_is_held_down_does_its_work_once_and_is_told_as_often_as_it_c
         lambda: hold("l"), look, lambda: hold("l"), look, lambda: hold("k"),
     )  # fmt: skip
     assert seen == [True, False]
-    assert calculation.of(Did)[:-1] == 3 * [Did("key", key="k")]
+    assert calculation.of(Did)[:-1] == 4 * [Did("key", key="k")]
 
 
 def test_every_key_can_be_pressed_before_and_after_a_frame_came(
@@ -784,7 +785,7 @@ def test_an_own_plotter_is_called_once_for_each_frame_and_its_picture_scaled_mea
     )  # fmt: skip
     assert len(own.sizes) == 2
     assert own.sizes[1] == view._area[2:]
-    assert like(seen[0], (200, 30, 1), 0).mean() > 0.7
+    assert like(seen[0], (200, 30, 1), 3).mean() > 0.7
 
 
 def test_an_own_plotter_that_fails_is_told_once_for_each_text_and_shown() -> None:

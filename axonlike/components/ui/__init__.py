@@ -14,6 +14,7 @@ from axonlike.late import loaded_late
 
 if TYPE_CHECKING:
     from axonlike.components.ui.image_view import ImageView
+    from axonlike.components.ui.instrument import Exported
     from axonlike.components.ui.scope import Scope
     from axonlike.components.ui.spectrum_view import SpectrumView
     from axonlike.components.ui.timefreq_view import TimeFreqView
@@ -24,6 +25,7 @@ __getattr__ = loaded_late(
     __name__,
     {
         "image_view": "ImageView",
+        "instrument": "Exported",
         "scope": "Scope",
         "spectrum_view": "SpectrumView",
         "timefreq_view": "TimeFreqView",
@@ -35,6 +37,7 @@ __getattr__ = loaded_late(
 __all__ = [
     "Button",
     "Display",
+    "Exported",
     "Image",
     "ImageView",
     "Keys",

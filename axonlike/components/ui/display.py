@@ -28,7 +28,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from axonlike.components.ui.library import NoScreen, ScreenLost, XConnection, load_pygame, open_video
+from axonlike.components.ui.library import NoScreen, ScreenLost, XConnection, load_pygame, open_video, plain_pictures
 from axonlike.components.ui.placing import Rect, natural_size, place
 from axonlike.components.ui.theme import ACCENT, BACKGROUND, GAP, PANEL, TEXT, Theme
 from axonlike.driven import Driven
@@ -215,7 +215,8 @@ class Display(Driven):
             size = self._size or natural_size(wishes, GAP, roomy=_ROOMY, narrow=_NARROW)
             pygame.display.set_caption(self.title)
             pygame.display.set_icon(self._icon())
-            self._surface = pygame.display.set_mode(size, pygame.RESIZABLE if self._resizable else 0)
+            with plain_pictures(pygame):
+                self._surface = pygame.display.set_mode(size, pygame.RESIZABLE if self._resizable else 0)
         except pygame.error as exc:
             raise NoScreen(f"no window of {size[0]} x {size[1]} pixels can be opened: {exc}") from exc
         self._drawn_s = scheduler.time()
@@ -406,6 +407,11 @@ class Display(Driven):
                     self._set_focus(below)
                 x, y = self._widgets[below][:2]
                 below.mouse_pressed(event.pos[0] - x, event.pos[1] - y)
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button in (2, 3):
+            below = self._at(event.pos)
+            if below is not None:
+                x, y = self._widgets[below][:2]
+                below.button_pressed(event.pos[0] - x, event.pos[1] - y, event.button)
         elif event.type == pygame.MOUSEBUTTONUP and event.button == 1:
             pressed, self._pressed = self._pressed, None
             if pressed is not None:

@@ -331,14 +331,14 @@ class Instrument(Widget, Settable):
         if self.focused and self._has_others:
             self.pygame.draw.rect(surface, ACCENT, surface.get_rect(), 1, border_radius=9)
         if self.paused:
-            self._badge(surface, "paused")
+            self.draw_badge(surface, "paused")
         if self.shows_keys:
             self._draw_keys(surface)
 
     def _make_static(self, surface: pygame.Surface) -> pygame.Surface:
         ground: pygame.Surface = self.pygame.Surface(self.size, 0, surface)
         ground.fill(BACKGROUND)
-        ground.blit(self.theme.box(self.size, PANEL, LINE), (0, 0))
+        self.draw_box(ground)
         self.draw_ground(ground)
         return ground
 
@@ -369,6 +369,10 @@ class Instrument(Widget, Settable):
             if x - needs < 16 + width + 24:
                 break
             x -= self.text(surface, note, x, y, colour=colour, across=1.0) + 18
+
+    def draw_box(self, ground: pygame.Surface) -> None:
+        """What all of it lies on."""
+        ground.blit(self.theme.box(self.size, PANEL, LINE), (0, 0))
 
     def draw_frame(self, ground: pygame.Surface, plot: pygame.Rect | None = None) -> None:
         """The plot's dark ground."""
@@ -423,7 +427,8 @@ class Instrument(Widget, Settable):
         """Nothing has come yet."""
         self.text(surface, text, *self.plot.center, size=15, across=0.5)
 
-    def _badge(self, surface: pygame.Surface, text: str) -> None:
+    def draw_badge(self, surface: pygame.Surface, text: str) -> None:
+        """A word in the plot's corner: it is paused."""
         width = self.text_width(text, bold=True) + 20
         box = self.theme.box((width, 24), WARNING, radius=12)
         x, y = self.plot.right - width - 8, self.plot.top + 8

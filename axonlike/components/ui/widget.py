@@ -72,6 +72,9 @@ class Widget(Component):
     def mouse_released(self, inside: bool) -> None:
         """... and was let go."""
 
+    def button_pressed(self, x: int, y: int, button: int) -> None:
+        """Another button than the left one went down above it: 2 is the middle one, 3 the right one."""
+
     def wheel_turned(self, notches: int) -> None:
         """Up is positive."""
 

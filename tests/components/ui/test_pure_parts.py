@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from axonlike.components.ui.editing import LineEditor
 from axonlike.components.ui.keynames import Chord
-from axonlike.components.ui.library import NoScreen, choose_driver
+from axonlike.components.ui.library import NoScreen, choose_driver, plain_pictures
 from axonlike.components.ui.placing import Wish, natural_size, place
 from axonlike.components.ui.theme import find_font
 from axonlike.components.ui.wrapping import Row, Rows, Scroll, printable, wrap
@@ -319,6 +320,22 @@ def test_no_screen_is_said_in_one_sentence_with_the_remedy() -> None:
 )
 def test_which_driver(environment: dict[str, str], platform: str, driver: str | None) -> None:
     assert choose_driver(environment, platform) == driver
+
+
+@pytest.mark.parametrize(
+    ("driver", "asked", "within"),
+    [("x11", None, "0"), ("x11", "opengl", "opengl"), ("wayland", None, None), ("dummy", None, None)],
+)
+def test_windows_on_an_x_server_are_opened_without_a_way_through_opengl(
+    driver: str, asked: str | None, within: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "SDL_FRAMEBUFFER_ACCELERATION"
+    monkeypatch.delenv(name, raising=False)
+    if asked is not None:
+        monkeypatch.setenv(name, asked)
+    with plain_pictures(SimpleNamespace(display=SimpleNamespace(get_driver=lambda: driver))):
+        assert os.environ.get(name) == within
+    assert os.environ.get(name) == asked
 
 
 def test_a_readable_font_is_taken_before_any_is_searched_for() -> None:
