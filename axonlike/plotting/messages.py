@@ -351,7 +351,8 @@ def encode(message: Message, *, private: bool = False) -> bytes:
     else:
         document = msgspec.to_builtins(message)
     document["buffers"] = [len(buffer) for buffer in writer.buffers]
-    header = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+    # Half of a surrogate pair, which a file's name may hold, is no text elsewhere.
+    header = json.dumps(document, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode("utf-8", "replace")
     parts: list[Buffer] = [MAGIC, bytes((VERSION, 0, 0, 0)), len(header).to_bytes(4, "big"), header]
     at = _HEAD_BYTES + len(header)
     for buffer in writer.buffers:

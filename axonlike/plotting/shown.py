@@ -35,6 +35,8 @@ _DEEPEST: Final = 8
 _LONGEST: Final = 100_000
 """Of a list that is looked at, number by number."""
 _TEXT_CHARACTERS: Final = 20_000
+_NAME_CHARACTERS: Final = 240
+"""Of a panel: less than the 256 that a viewer may say (`messages.Did`), since names alike get a number."""
 _PLAIN = Panel()
 
 
@@ -104,7 +106,7 @@ def _gather(
 ) -> int:
     left_out = 0
     for key, value in values.items():
-        name = before + (key if isinstance(key, str) else show_value(key))
+        name = (before + (key if isinstance(key, str) else show_value(key)))[:_NAME_CHARACTERS]
         if isinstance(value, dict) and depth < _DEEPEST:
             left_out += _gather(value, name + ".", found, hints, depth + 1)
         elif value is None:

@@ -23,7 +23,7 @@ from axonlike.components.file.trouble import file_trouble
 from axonlike.components.ui.instrument import Exported, Instrument, Key
 from axonlike.components.ui.keynames import name_of
 from axonlike.components.ui.theme import LINE, RAISED, TEXT
-from axonlike.components.ui.wrapping import wrap
+from axonlike.components.ui.wrapping import printable, wrap
 from axonlike.errors import AxonlikeError, DeviceError, Finished, UsageError, show_value
 from axonlike.linkage import Box
 from axonlike.plotting.messages import Did, Drawn, Ended, Failed, Frame, Ready, Set, Values, Welcome
@@ -476,7 +476,7 @@ class PlotView(Instrument):
             self._is_ready = True
             self._tell(Ready())
             if not self.title and self._welcome.title:
-                self.pygame.display.set_caption(self._welcome.title)
+                self.pygame.display.set_caption(printable(self._welcome.title))
         if self._undrawn is not None:
             number, self._undrawn = self._undrawn, None
             self._drawn_times.append(now_s)
@@ -536,7 +536,7 @@ class PlotView(Instrument):
         if room < 60:
             return
         font = self.theme.font(14)
-        rows = [row.text for row in wrap(self._said, room, lambda text: font.size(text)[0])][:6]
+        rows = [row.text for row in wrap(printable(self._said), room, lambda text: font.size(text)[0])][:6]
         line = font.get_linesize()
         width, height = max(pen.width(row, 14) for row in rows) + 40, line * len(rows) + 24
         left, top = (self.size[0] - width) // 2, self.size[1] - STATUS_PX - height - 16

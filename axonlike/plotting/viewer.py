@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "view"]
 
+_SIZE = (1100, 700)  # four panels, on a small laptop's screen too
+
 
 def view(source: PlotSource, *, title: str = "", plotter: OwnPlotter | None = None) -> None:
     """Show what comes from there in a window, until that is closed or there comes no more."""
@@ -36,7 +38,7 @@ def view(source: PlotSource, *, title: str = "", plotter: OwnPlotter | None = No
     from axonlike.components.ui.display import Display
     from axonlike.plotting.view import PlotView
 
-    scheduler.run(Display(title=title), Pipeline(source, PlotView(plotter), circular=True))
+    scheduler.run(Display(_SIZE, title), Pipeline(source, PlotView(plotter), circular=True))
 
 
 def main(arguments: list[str]) -> int:

@@ -222,6 +222,12 @@ def test_nothing_is_unpickled_but_from_our_own_calculation() -> None:
     assert WENT_OFF.pop() == 1  # so the test would have seen it
 
 
+def test_half_of_a_surrogate_pair_does_not_break_a_frame() -> None:
+    frame = decode(encode(Frame(1, args=("a\ud800b",), kwargs={"\udcff": 1})))
+    assert isinstance(frame, Frame)
+    assert (frame.args, frame.kwargs) == (("a?b",), {"?": 1})
+
+
 def test_a_chunk_says_what_it_is() -> None:
     info = StreamInfo(
         kind="spectrum", dtype="f4", shape=(3,), sample_rate_hz=10.0, units="dBm", axis=Axis("f", "Hz", 5.0, 2.0)

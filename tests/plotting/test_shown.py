@@ -173,6 +173,12 @@ def test_a_dict_is_panels_of_dotted_names_and_none_is_nothing() -> None:
     assert panels["a.b"].units == "V"
 
 
+def test_names_of_panels_are_not_longer_than_a_viewer_may_say() -> None:
+    panels = panels_of((), {"v": {"k" * 1000 + "a": 1.0, "k" * 1000 + "b": 2.0}}, {})
+    assert [len(name) for name in panels] == [240, 244]
+    assert [shown.value for shown in panels.values()] == [1.0, 2.0]
+
+
 def test_too_many_panels_and_lines_are_told() -> None:
     panels = panels_of((), {f"v{n}": 1.0 for n in range(MOST_PANELS + 5)}, {})
     assert len(panels) == MOST_PANELS

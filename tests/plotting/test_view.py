@@ -229,8 +229,9 @@ def test_the_connection_may_come_back_with_another_calculation() -> None:
     calculation, _ = watch(
         view,
         [
-            Welcome(), PAUSE(0.2), frame(1, e=1.0), frame(2, e=2.0), Ended("lost", hold=True), PAUSE(5.0),
-            Welcome(history={"e": np.array([[1.0, 5.0]])}), PAUSE(0.1), frame(1, e=3.0), PAUSE(1.0),
+            Welcome(), PAUSE(0.2), frame(1, e=1.0, f=1.0), frame(2, e=2.0, f=2.0), Ended("lost", hold=True),
+            PAUSE(5.0),
+            Welcome(history={"e": np.array([[1.0, 5.0]])}), PAUSE(0.1), frame(1, e=3.0, f=3.0), PAUSE(1.0),
         ],
         look, lambda: None, lambda: None, look, each_s=1.4,
     )  # fmt: skip
@@ -311,6 +312,23 @@ def test_each_value_has_a_panel_and_those_that_do_not_come_any_more_go_but_histo
         look, look, look,
     )  # fmt: skip
     assert seen == [(["e", "w"], 1), (["w"], 1), (["e"], 2)]
+
+
+def test_names_and_words_may_be_anything() -> None:
+    odd = "a\0b\n\ud800\u200b\U0001f600" + "x" * 3000
+    view = PlotView()
+    params = {"p": Param("\0\n", text=odd, units=odd), "q": Param(odd[:9], choices=(odd[:9], odd[:20]))}
+    hints = {odd[:99]: Panel(title=odd, units=odd, x_label=odd, x_units=odd)}
+    calculation, _ = watch(
+        view,
+        [
+            Welcome(title=odd, params=params, panels=hints, hold=True), PAUSE(0.1),
+            frame(1, **{odd[:99]: X, odd: odd, "h": {odd: 1.0}}), PAUSE(0.4), Ended(odd, hold=True), PAUSE(0.1),
+        ],
+        lambda: view.say(odd), lambda: click(*control(view, "p")), lambda: None,
+    )  # fmt: skip
+    assert calculation.of(Failed) == []
+    assert calculation.of(Drawn) == [Drawn(1)]
 
 
 def test_a_history_begins_with_what_has_been() -> None:

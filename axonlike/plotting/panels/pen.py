@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from axonlike.components.ui.theme import DIM, Theme
+from axonlike.components.ui.wrapping import printable
 
 if TYPE_CHECKING:
     import pygame
@@ -17,6 +18,7 @@ __all__ = ["Colour", "Pen"]
 Colour = tuple[int, int, int]
 
 _KEPT = 600
+_LONGEST = 500  # characters that any line has room for
 
 
 class Pen:
@@ -29,10 +31,11 @@ class Pen:
 
     def width(self, text: str, size: int = 13, *, bold: bool = False) -> int:
         """In pixels."""
-        return int(self.theme.font(size, bold=bold).size(text)[0])
+        return int(self.theme.font(size, bold=bold).size(printable(text))[0])
 
     def fitting(self, text: str, width: int, size: int = 13, *, bold: bool = False) -> str:
         """As much of the text as has room, with an ellipsis if that is not all."""
+        text = text[:_LONGEST]
         if self.width(text, size, bold=bold) <= width:
             return text
         low, high = 0, len(text)
@@ -54,7 +57,8 @@ class Pen:
         if picture is None:
             if len(self._texts) >= _KEPT:
                 self._texts.clear()
-            picture = self._texts[key] = self.theme.font(size, bold=bold).render(text, True, colour)
+            font = self.theme.font(size, bold=bold)
+            picture = self._texts[key] = font.render(printable(text), True, colour)
         surface.blit(picture, (round(x - across * picture.get_width()), round(y - down * picture.get_height())))
         return picture.get_width()
 
