@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from axonlike import Component, Graphline, run
+from axonlike import Component, Graphline, Shutdown, run
 from axonlike.components.util import ConsoleEchoer, Transform
 from axonlike.plotting import Panel, PlotSink
 
@@ -44,14 +44,16 @@ def laplacian(field):
 
 
 class UntilClosed(Component):
-    """Ends the program when the window was closed."""
+    """Has the calculation stopped when the window was closed."""
+
+    Outboxes = {"stop": "to the calculation's control box"}
 
     def main(self):
         while True:
             yield self.wait()
             for event in self.inbox():
                 if event.what == "closed":
-                    self.scheduler.stop("the window was closed")
+                    self.send(Shutdown("the window was closed"), "stop")
                 else:
                     self.send(event)
 
@@ -70,7 +72,7 @@ def main(frames):
             CLOSED=UntilClosed(),
             TEXT=Transform(lambda did: f"{did.what} {did.key or f'{did.panel} at {did.x:.0f}, {did.y:.0f}'}\n"),
             CONSOLE=ConsoleEchoer(),
-            links="CALCULATION -> PLOT; PLOT.events -> CLOSED -> TEXT -> CONSOLE",
+            links="CALCULATION -> PLOT; PLOT.events -> CLOSED -> TEXT -> CONSOLE; CLOSED.stop -> CALCULATION.control",
         )
     )
 

@@ -118,14 +118,15 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if request.node.stash.get(_call_failed, True):
         return
-    leaked = _wait_until_gone(before)
+    grace = request.node.get_closest_marker("leak_grace")
+    leaked = _wait_until_gone(before, GRACE_S if grace is None else grace.args[0])
     if leaked:
         pytest.fail("this test leaks: " + "; ".join(leaked), pytrace=False)
 
 
-def _wait_until_gone(before: dict[str, Found]) -> list[str]:
+def _wait_until_gone(before: dict[str, Found], grace_s: float) -> list[str]:
     """What is there and was not before, after a grace for what is just ending."""
-    deadline = time.monotonic() + GRACE_S
+    deadline = time.monotonic() + grace_s
     while True:
         leaked = [
             f"{kind} {text}"

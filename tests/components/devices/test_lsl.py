@@ -31,6 +31,9 @@ from axonlike.streams.chunk import Axis, Chunk, Continuity, StreamInfo
 from axonlike.testing import PAUSE, Feeder, Probe, check_component, run_virtual
 from tests.components.devices.watcher import HANG_GUARD_S, Watcher
 
+# liblsl ends its connections in threads of its own, after we have let go of them.
+pytestmark = pytest.mark.leak_grace(30.0)
+
 
 @pytest.fixture(scope="session")
 def lsl(tmp_path_factory: pytest.TempPathFactory) -> Any:
