@@ -281,6 +281,7 @@ def copied(value: Any, depth: int = 0) -> Any:
 # ------------------------------------------------------------------------------------------------------------- encoding
 
 _ORDINARY = frozenset((bool, type(None), str))
+_to_json = msgspec.json.Encoder().encode
 
 
 class _Writer:
@@ -339,20 +340,28 @@ class _Writer:
 def encode(message: Message, *, private: bool = False) -> bytes:
     """The message as bytes. private: with objects of the user's own, pickled; for a viewer that we have started."""
     writer = _Writer(private)
-    said: Any = message
+    document: dict[str, Any]
     if isinstance(message, Frame):
-        said = msgspec.structs.replace(message, args=(), kwargs={})
-        document = msgspec.to_builtins(said)
-        document["args"] = [writer.node(each) for each in message.args]
-        document["kwargs"] = {name: writer.node(each) for name, each in message.kwargs.items()}
+        document = {
+            "is": "frame",
+            "number": message.number,
+            "call": message.call,
+            "time_s": message.time_s,
+            "counters": message.counters,
+            "args": [writer.node(each) for each in message.args],
+            "kwargs": {name: writer.node(each) for name, each in message.kwargs.items()},
+        }
     elif isinstance(message, Welcome):
         document = msgspec.to_builtins(msgspec.structs.replace(message, history={}))
         document["history"] = {name: writer.node(each) for name, each in message.history.items()}
     else:
         document = msgspec.to_builtins(message)
-    document["buffers"] = [len(buffer) for buffer in writer.buffers]
-    # Half of a surrogate pair, which a file's name may hold, is no text elsewhere.
-    header = json.dumps(document, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode("utf-8", "replace")
+    if writer.buffers:
+        document["buffers"] = [len(buffer) for buffer in writer.buffers]
+    try:
+        header = _to_json(document)
+    except UnicodeEncodeError:  # half of a surrogate pair, which a file's name may hold, is no text elsewhere
+        header = json.dumps(msgspec.to_builtins(document), ensure_ascii=False).encode("utf-8", "replace")
     parts: list[Buffer] = [MAGIC, bytes((VERSION, 0, 0, 0)), len(header).to_bytes(4, "big"), header]
     at = _HEAD_BYTES + len(header)
     for buffer in writer.buffers:
@@ -364,6 +373,7 @@ def encode(message: Message, *, private: bool = False) -> bytes:
 # ------------------------------------------------------------------------------------------------------------- decoding
 
 _from_calculation = msgspec.json.Decoder(dict[str, Any])
+_from_viewer: msgspec.json.Decoder[Message] = msgspec.json.Decoder(_FROM_VIEWER)
 
 
 def decode(
@@ -386,8 +396,11 @@ def decode(
     header_bytes = int.from_bytes(view[8:12], "big")
     if header_bytes > len(view) - _HEAD_BYTES:
         raise BadMessage(f"a message whose header has {header_bytes} bytes, of which {len(view) - _HEAD_BYTES} came")
+    header = view[_HEAD_BYTES : _HEAD_BYTES + header_bytes]
     try:
-        document = _from_calculation.decode(view[_HEAD_BYTES : _HEAD_BYTES + header_bytes])
+        if from_viewer and header_bytes == len(view) - _HEAD_BYTES:
+            return _from_viewer.decode(header)
+        document = _from_calculation.decode(header)
         lengths = msgspec.convert(document.pop("buffers", []), list[_Count])
         buffers, at = [], _HEAD_BYTES + header_bytes
         for length in lengths:

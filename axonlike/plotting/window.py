@@ -82,8 +82,7 @@ class Window(Viewer, asyncio.Protocol):
 
     def send(self, blob: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(len(blob).to_bytes(4, "big"))
-            self._transport.write(blob)
+            self._transport.write(b"".join((len(blob).to_bytes(4, "big"), blob)))  # each write is a call of the system
 
     def close(self) -> None:
         self._wanted = False
