@@ -24,7 +24,7 @@ from axonlike.errors import AxonlikeError, UsageError, show_value
 from axonlike.plotting.own_objects import OwnObject, made_again
 from axonlike.plotting.params import Param, ParamValue
 from axonlike.streams.arrays import PLAIN_DTYPES, Buffer, in_memory_order, is_order, laid_out
-from axonlike.streams.chunk import Chunk
+from axonlike.streams.chunk import Axis, Chunk, StreamInfo
 
 __all__ = [
     "KINDS",
@@ -492,8 +492,6 @@ class _Reader:
         return data
 
     def _chunk(self, array: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
-        from axonlike.streams.chunk import Axis, StreamInfo
-
         data = self.value(array)
         if not isinstance(data, np.ndarray) or data.ndim < 1:
             raise BadMessage("a chunk without samples")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from axonlike.component import Component
@@ -11,7 +11,6 @@ from axonlike.errors import Finished
 from axonlike.linkage import Box
 from axonlike.plotting.liveplot import Address, LivePlot
 from axonlike.plotting.messages import Counters, Did, Panel
-from axonlike.scheduler import Scheduler
 
 __all__ = ["PlotSink"]
 
@@ -75,7 +74,11 @@ class PlotSink(Component):
         assert scheduler is not None
         # A plot is opened and closed in a thread: both wait for another process, and nobody else here should.
         plot = self._plot = await asyncio.to_thread(LivePlot, self._plotter, **self._options)
-        plot.on_event = lambda did: _call(scheduler, self._happened, did)
+
+        def on_event(did: Did) -> None:
+            scheduler.call_from_thread(lambda: self._happened(did))
+
+        plot.on_event = on_event
         try:
             while True:
                 await self.wait("inbox", "params", "happened")
@@ -104,7 +107,3 @@ class PlotSink(Component):
     def _happened(self, did: Did) -> None:
         if not self.ended:
             self.open_inbox("happened").put(did)
-
-
-def _call(scheduler: Scheduler, action: Callable[[Did], None], did: Did) -> None:
-    scheduler.call_from_thread(lambda: action(did))
