@@ -1,5 +1,6 @@
 """axonlike: wire small generators into live systems."""
 
+import axonlike.speedups  # noqa: F401 -- puts the compiled ways in place
 from axonlike.background import background
 from axonlike.chassis.carousel import Carousel
 from axonlike.chassis.graphline import Graphline

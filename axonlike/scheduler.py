@@ -185,6 +185,9 @@ class Scheduler:
     end of the block and raise what went wrong in it. A scheduler runs once.
     """
 
+    # What is looked at for every message has a slot (_speedups.c reads it there); all else is in the dict.
+    __slots__ = ("__dict__", "__weakref__", "_current", "awake", "ready")
+
     def __init__(
         self,
         *,
@@ -989,6 +992,10 @@ class Scheduler:
         self._note_change()
 
     def _slice(self) -> None:
+        self.slices += 1
+        watchdog = self._watchdog
+        if watchdog is not None and watchdog.asleep:
+            watchdog.wake()
         try:
             self._run_ready()
         except BaseException as exc:  # a defect of the kernel, or KeyboardInterrupt between two steps
@@ -1005,10 +1012,6 @@ class Scheduler:
     def _run_ready(self) -> None:
         ready = self.ready
         perf_counter = time.perf_counter
-        self.slices += 1
-        watchdog = self._watchdog
-        if watchdog is not None and watchdog.asleep:
-            watchdog.wake()
         began_s = looked_s = perf_counter()
         # The clock is read after 1, 2, 4, ... steps while steps are short, after each one when they are long.
         countdown = stride = 1
@@ -1049,15 +1052,8 @@ class Scheduler:
                 self._current = None
                 self.part_failed(turn.part, exc)
                 continue
-            after = turn.after
-            if after is not None:
-                turn.after = None
-                self._current = None
-                closing = turn.part._closing
-                after.settle()
-                if turn.part._closing and not closing and turn.part._stands is _READY:
-                    turn.resume = self._closes(turn.part, False)
-                    continue  # it was stopped just now (by itself, mostly) and stands in the deque again
+            if turn.after is not None and self._settle(turn):
+                continue
             if resting is not None:
                 if trap is turn.why:
                     ready.append(turn)  # it goes on as before
@@ -1095,6 +1091,18 @@ class Scheduler:
                 turn.rests_on = inbox
                 ready.append(turn)
         self._current = None
+
+    def _settle(self, turn: Turn) -> bool:
+        """Settle what a step has left; True if its part was stopped by that and stands in the deque again."""
+        after, turn.after = turn.after, None
+        self._current = None
+        part = turn.part
+        closing = part._closing
+        after.settle()
+        if part._closing and not closing and part._stands is _READY:  # by itself, mostly
+            turn.resume = self._closes(part, False)
+            return True
+        return False
 
     def _wait(self, part: Part, wait: Wait) -> None:
         """Park a part until one of the boxes holds something (at once, if one does) or the time is over."""

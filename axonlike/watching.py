@@ -109,16 +109,14 @@ class Stopwatch:
 
     def _current_property(self) -> property:
         note, perf_counter = self._seen.append, time.perf_counter
-
-        def get(scheduler: Scheduler) -> Any:
-            return scheduler.__dict__["_current"]
+        slot: Any = Scheduler.__dict__["_current"]
 
         def set_and_note(scheduler: Scheduler, turn: Any) -> None:
-            scheduler.__dict__["_current"] = turn
+            slot.__set__(scheduler, turn)
             note(turn)
             note(perf_counter())
 
-        return property(get, set_and_note)
+        return property(slot.__get__, set_and_note)
 
     def _slice_over(self, began_s: float, ended_s: float, fine: bool) -> None:
         took_s = ended_s - began_s

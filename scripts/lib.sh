@@ -123,7 +123,7 @@ need_venv() {
 # The installation depends on these; the folder too, since an editable one points into it.
 installation_key() {
     version=$("$VENV_PYTHON" -c 'import sys; print(sys.version.split()[0])')
-    printf '%s %s %s\n' "$(cat pyproject.toml setup.py | cksum)" "$version" "$ROOT"
+    printf '%s %s %s\n' "$(cat pyproject.toml setup.py axonlike/_speedups.c | cksum)" "$version" "$ROOT"
 }
 
 # prepare EXTRA...: .venv with axonlike (editable) and these extras. Quick when nothing has changed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,15 +17,25 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, since setuptools writes build/ and *.egg-info beside its sources; without the network."""
-    source = tmp_path_factory.mktemp("source")
-    shutil.copytree(ROOT / "axonlike", source / "axonlike", ignore=shutil.ignore_patterns("__pycache__"))
+@pytest.fixture
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, since setuptools writes build/ and *.egg-info beside its sources."""
+    return _copy(tmp_path_factory.mktemp("source"))
+
+
+def _copy(source: Path) -> Path:
+    shutil.copytree(ROOT / "axonlike", source / "axonlike", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     for name in ("components", "backplane"):
         (source / name).symlink_to(f"axonlike/{name}")
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Without the network."""
+    source = _copy(tmp_path_factory.mktemp("source"))
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(source)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -38,7 +49,20 @@ def test_the_wheel_holds_every_module_once_and_nothing_else(wheel: Path) -> None
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "axonlike").rglob("*.py")}
     pages = {str(path.relative_to(ROOT)) for path in (ROOT / "axonlike" / "plotting" / "web").iterdir()}
-    assert packed == modules | pages | {"axonlike/py.typed"}
+    compiled = {name for name in packed if name.startswith("axonlike/_speedups.") and not name.endswith(".pyi")}
+    assert len(compiled) <= 1, "none where no compiler is"
+    assert packed - compiled == modules | pages | {"axonlike/py.typed", "axonlike/_speedups.pyi"}
+
+
+def test_no_compiler_is_needed(source: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(source)]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"CC": "no-such-compiler"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        assert [name for name in archive.namelist() if "_speedups" in name] == ["axonlike/_speedups.pyi"]
 
 
 def test_the_installed_core_runs_a_pipeline_without_any_extra(wheel: Path, tmp_path: Path) -> None:

@@ -31,6 +31,10 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.path.read_bytes(), filename=str(self.path))
 
+    @functools.cached_property
+    def imports(self) -> tuple[Import, ...]:
+        return tuple(_imports_of(self))
+
     def __str__(self) -> str:
         return self.name
 
@@ -54,6 +58,8 @@ def _find_modules() -> dict[str, Module]:
 
 
 MODULES = _find_modules()
+# Imports nothing itself, and is there only where a compiler was.
+COMPILED = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in PACKAGE.rglob("*.c")}
 # Importing __main__ would run the command line.
 IMPORTABLE = [module for name, module in MODULES.items() if not name.endswith("__main__")]
 each_module = pytest.mark.parametrize("module", MODULES.values(), ids=str)
@@ -74,7 +80,7 @@ def _imports_of(module: Module) -> Iterator[Import]:
             return
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.split(".")[0] == "axonlike":
+                if alias.name.split(".")[0] == "axonlike" and alias.name not in COMPILED:
                     yield Import(module.name, alias.name, (), node.lineno, at_module_level)
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(module, node)
@@ -166,7 +172,7 @@ def test_a_module_imports_from_its_own_layer_or_below(module: Module) -> None:
     own = _layer(module.name)
     assert own is not None
     wrong = []
-    for found in _imports_of(module):
+    for found in module.imports:
         layer = _layer(found.imported)
         if layer is not None and layer <= own:
             continue
@@ -177,15 +183,22 @@ def test_a_module_imports_from_its_own_layer_or_below(module: Module) -> None:
 
 
 def test_every_upward_import_of_the_table_is_still_made() -> None:
-    made = {(found.importer, found.imported) for module in MODULES.values() for found in _imports_of(module)}
+    made = {(found.importer, found.imported) for module in MODULES.values() for found in module.imports}
     assert UPWARD.keys() <= made, f"remove from {LAYERS_FILE.name}: {UPWARD.keys() - made}"
+
+
+def test_what_is_compiled_is_imported_by_the_module_of_its_name_alone() -> None:
+    assert COMPILED
+    for name in COMPILED:
+        importers = [m.name for m in MODULES.values() if f"import {name}" in m.path.read_text()]
+        assert importers == [name.replace("._", ".")]
 
 
 def test_every_imported_module_exists() -> None:
     unknown = [
         f"{module.path}:{found.line}: {found.imported}"
         for module in MODULES.values()
-        for found in _imports_of(module)
+        for found in module.imports
         if found.imported not in MODULES
     ]
     assert not unknown, "\n".join(unknown)
@@ -195,7 +208,7 @@ def test_no_modules_import_each_other_in_a_cycle() -> None:
     """At module level: an import inside a function runs when both ends are complete."""
     graph: dict[str, set[str]] = {name: set() for name in MODULES}
     for module in MODULES.values():
-        for found in _imports_of(module):
+        for found in module.imports:
             if found.at_module_level and found.imported in graph:
                 graph[module.name].add(found.imported)
     cycle = _find_cycle(graph)
@@ -339,7 +352,7 @@ def _is_guard(node: ast.If) -> bool:
 
 @each_package
 def test_what_a_package_imports_and_what_it_exports_are_the_same(module: Module) -> None:
-    taken = {name for found in _imports_of(module) for name in found.names} - {"loaded_late"}
+    taken = {name for found in module.imports for name in found.names} - {"loaded_late"}
     taken.update(*_late_names(module).values())
     exported = set(_written_all(module) or ()) - {"__version__"}
     defined = _defined_names(module) - taken
@@ -353,7 +366,7 @@ def test_what_a_package_loads_late_is_what_it_tells_type_checkers(module: Module
 
 @each_package
 def test_what_a_package_reexports_is_public_where_it_comes_from(module: Module) -> None:
-    for found in _imports_of(module):
+    for found in module.imports:
         origin = _written_all(MODULES[found.imported]) or []
         missing = [name for name in found.names if name not in origin]
         assert not missing, f"{module.path}:{found.line}: {missing} not in __all__ of {found.imported}"
@@ -366,7 +379,7 @@ def test_what_a_package_reexports_is_public_where_it_comes_from(module: Module) 
 def test_no_module_takes_private_names_out_of_another(module: Module) -> None:
     taken = [
         f"{module.path}:{found.line}: {name} of {found.imported}"
-        for found in _imports_of(module)
+        for found in module.imports
         for name in found.names
         if name.startswith("_") and name != "__version__"
     ]
@@ -467,6 +480,7 @@ def test_import_axonlike_loads_nothing_that_is_slow_or_foreign() -> None:
 SIGNALS = {"msgspec", "numpy", "scipy"}
 
 
+@functools.cache  # when a test asks: every worker of a parallel run collects this file, and few run these
 def _needs_signals() -> set[str]:
     """The modules that cannot be imported without the extra "signals": by themselves or by what they import."""
     needing = {
@@ -481,22 +495,19 @@ def _needs_signals() -> set[str]:
             name
             for name, module in MODULES.items()
             if name not in needing
-            and any(found.at_module_level and found.imported in needing for found in _imports_of(module))
+            and any(found.at_module_level and found.imported in needing for found in module.imports)
         }
         if not more:
             return needing
         needing |= more
 
 
-NEED_SIGNALS = _needs_signals()
-
-
 def test_every_other_module_can_be_imported_without_any_extra() -> None:
     """Optional libraries are imported when a component is made, or late with the module that needs them."""
-    others = [str(module) for module in IMPORTABLE if module.name not in NEED_SIGNALS]
+    others = [str(module) for module in IMPORTABLE if module.name not in _needs_signals()]
     loaded = _loaded_by("import " + ", ".join(others))
     assert set(others) <= loaded
-    assert not [module for module in MODULES.values() if module.is_package and module.name in NEED_SIGNALS]
+    assert not [module for module in MODULES.values() if module.is_package and module.name in _needs_signals()]
 
 
 def test_a_name_that_needs_a_package_that_is_missing_says_what_to_install() -> None:
@@ -506,19 +517,34 @@ def test_a_name_that_needs_a_package_that_is_missing_says_what_to_install() -> N
     assert 'pip install "axonlike[signals]"' in done.stderr
 
 
-# Each import in a fork of its own: what is not ours is loaded once for all of them.
+# Each import in a fork of its own, of a process in which nothing but the packages that the module is in were imported:
+# Python itself imports these first. What a package loads is thereby shown with the package. What is not ours (NEEDED)
+# is loaded once for all.
 _EACH_FIRST = """
-import importlib, os, traceback
+import gc, importlib, os, sys, traceback
+
+def first(name):
+    try:
+        importlib.import_module(name)
+    except BaseException:
+        return print(name, traceback.format_exc(), flush=True)
+    gc.freeze()
+    for inner in NAMES:
+        if inner.rpartition(".")[0] != name or not (inner in TESTED or inner in PACKAGES):
+            continue
+        if inner in sys.modules:
+            first(inner)
+            continue
+        child = os.fork()
+        if not child:
+            first(inner)
+            os._exit(0)
+        if status := os.waitpid(child, 0)[1]:
+            print(inner, "ended its process:", status, flush=True)
+
+gc.disable()
 for name in NEEDED: importlib.import_module(name)
-for name in NAMES:
-    child = os.fork()
-    if not child:
-        try:
-            importlib.import_module(name)
-        except BaseException:
-            print(name, traceback.format_exc(), flush=True)
-        os._exit(0)
-    os.waitpid(child, 0)
+first("axonlike")
 """
 
 
@@ -526,9 +552,11 @@ for name in NAMES:
 @pytest.mark.parametrize("needing", [False, True], ids=["without extras", "with numpy"])
 def test_each_module_can_be_the_first_to_be_imported(needing: bool) -> None:
     """No module may rely on another import having come before it; only a process of its own shows that."""
-    names = [module.name for module in IMPORTABLE if (module.name in NEED_SIGNALS) == needing]
+    tested = [module.name for module in IMPORTABLE if (module.name in _needs_signals()) == needing]
     needed = ["msgspec", "numpy", "scipy.fft", "scipy.signal"] if needing else []
-    done = _python(f"NAMES, NEEDED = {names!r}, {needed!r}\n{_EACH_FIRST}", extras=needing)
+    packages = [name for name, module in MODULES.items() if module.is_package]
+    names = f"NAMES, TESTED, PACKAGES, NEEDED = {list(MODULES)!r}, {tested!r}, {packages!r}, {needed!r}"
+    done = _python(f"{names}\n{_EACH_FIRST}", extras=needing)
     assert done.returncode == 0, done.stderr
     assert not done.stdout, done.stdout
 

@@ -32,8 +32,9 @@ def copy(tmp_path: Path) -> Path:
     """A checkout with a blank in its path, without .venv."""
     folder = tmp_path / "a checkout"
     shutil.copytree(ROOT / "scripts", folder / "scripts")
-    for name in ("pyproject.toml", "setup.py"):
-        shutil.copy(ROOT / name, folder)
+    (folder / "axonlike").mkdir()
+    for name in ("pyproject.toml", "setup.py", "axonlike/_speedups.c"):
+        shutil.copy(ROOT / name, folder / name)
     return folder
 
 

@@ -1,0 +1,783 @@
+/* The short ways of the kernel, in C.
+
+   Everything here exists in Python too, in component.py, box.py and scheduler.py, and the Python is what counts: it
+   is complete, it is what runs where no compiler was found, and each function below takes a usual case alone. It
+   looks whether the case is that one, does it as the Python would, and otherwise calls the Python function. So what
+   is rare (a box that is full or not made yet, a policy that drops, a tap, a time-out, an error) is written once.
+
+   `install` (called by speedups.py) is told the classes. It reads from them where their slots lie, which is all that
+   is known here of their layout, and puts the functions below in the place of the Python ones.
+
+   Only the thread that holds the interpreter's lock runs this, and no function gives the lock away between its look
+   at a box and what it does with it, except by calling Python. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+/* -- what `install` found out */
+
+static PyTypeObject *Component, *Inbox, *Turn, *Wait, *Scheduler, *Deque;
+static PyObject *deque_append, *deque_popleft, *deque_clear; /* method descriptors of collections.deque */
+static PyMethodDef *generator_send;                          /* what a generator's bound `send` runs */
+static PyObject *plain_waits;                                /* waits.PLAIN */
+static PyObject *pause_trap;                                 /* waits.PAUSE */
+static PyObject *empty_iterator;                             /* box._NOTHING */
+static PyObject *perf_counter;
+static double slice_s;
+static long longest_stride;
+static PyObject *parks_at_once; /* scheduler._PARKS */
+static PyObject *current_slot;  /* Scheduler._current, the descriptor */
+static PyObject *one, *outbox_name, *inbox_name;
+
+/* What was in the place of each function: takes the cases that are not usual. */
+static PyObject *python_send, *python_recv, *python_data_ready, *python_any_ready, *python_inbox, *python_wait,
+    *python_pause, *python_iter, *python_run_ready;
+
+/* Offsets of slots, in bytes from the object's start. */
+static struct {
+    Py_ssize_t links, inboxes, turn, data;
+} of_component;
+static struct {
+    Py_ssize_t queue, trip, attention, rest, rest_trip, last, taken, turn, full, name, limit, drops, waiters;
+} of_inbox;
+static struct {
+    Py_ssize_t after, feed, last, only, parks, part, pausing, rests_on, resume, scheduler, value, waiting, why;
+} of_turn;
+static struct {
+    Py_ssize_t simple;
+} of_wait;
+static struct {
+    Py_ssize_t current, ready, awake;
+} of_scheduler;
+
+/* A slot as something to read, a borrowed reference. NULL while nothing was ever put into it. */
+#define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
+
+static inline void
+set_slot(PyObject *object, Py_ssize_t offset, PyObject *value)
+{
+    PyObject *old = SLOT(object, offset);
+    SLOT(object, offset) = Py_NewRef(value);
+    Py_XDECREF(old);
+}
+
+static inline int
+is(PyObject *candidate, PyTypeObject *type)
+{
+    return candidate != NULL && Py_IS_TYPE(candidate, type);
+}
+
+/* Of a slot that holds a count: its value (no deque is longer than the greatest), or -1 if it holds something else. */
+static inline Py_ssize_t
+as_count(PyObject *number)
+{
+    if (number == NULL || !PyLong_CheckExact(number)) {
+        return -1;
+    }
+    Py_ssize_t count = PyLong_AsSsize_t(number);
+    if (count == -1 && PyErr_Occurred()) {
+        PyErr_Clear();
+        return PY_SSIZE_T_MAX;
+    }
+    return count;
+}
+
+static inline int
+add_to_slot(PyObject *object, Py_ssize_t offset, Py_ssize_t number)
+{
+    Py_ssize_t before = as_count(SLOT(object, offset));
+    if (before < 0) {
+        PyErr_SetString(PyExc_SystemError, "a counter of the kernel is no count");
+        return -1;
+    }
+    PyObject *after = PyLong_FromSsize_t(before + number);
+    if (after == NULL) {
+        return -1;
+    }
+    Py_SETREF(SLOT(object, offset), after);
+    return 0;
+}
+
+static inline int
+append(PyObject *deque, PyObject *item)
+{
+    PyObject *arguments[] = {deque, item};
+    PyObject *nothing = PyObject_Vectorcall(deque_append, arguments, 2, NULL);
+    if (nothing == NULL) {
+        return -1;
+    }
+    Py_DECREF(nothing);
+    return 0;
+}
+
+static inline PyObject *
+popleft(PyObject *deque)
+{
+    return PyObject_Vectorcall(deque_popleft, &deque, 1, NULL);
+}
+
+/* The queue of a box, if the short ways of its owner are open: nothing about the box is unusual, and no loop holds
+   messages of it. NULL otherwise, without an exception. */
+static inline PyObject *
+open_queue(PyObject *inbox)
+{
+    PyObject *queue = SLOT(inbox, of_inbox.queue);
+    if (SLOT(inbox, of_inbox.attention) != Py_False || SLOT(inbox, of_inbox.rest) != Py_None || !is(queue, Deque)) {
+        return NULL;
+    }
+    return queue;
+}
+
+/* Does a loop still hold messages of this box? */
+static inline int
+holds_rest(PyObject *inbox)
+{
+    PyObject *rest = SLOT(inbox, of_inbox.rest);
+    return rest == Py_None ? 0 : (int)Py_MIN(PyObject_LengthHint(rest, 0), 1);
+}
+
+/* -- what a component calls */
+
+/* The box named by the only argument but `skip` ones, or by none at all. A borrowed reference; NULL for other calls. */
+static inline PyObject *
+named_box(PyObject *boxes, PyObject *const *arguments, Py_ssize_t number, PyObject *keywords, PyObject *default_name)
+{
+    if (boxes == NULL || !PyDict_CheckExact(boxes) || number > 1 || keywords != NULL) {
+        return NULL;
+    }
+    PyObject *name = number ? arguments[0] : default_name;
+    if (!PyUnicode_CheckExact(name)) {
+        return NULL;
+    }
+    PyObject *box = PyDict_GetItemWithError(boxes, name);
+    return is(box, Inbox) ? box : NULL;
+}
+
+/* The Python function, with the same arguments. */
+static PyObject *
+in_python(PyObject *function, PyObject *self, PyObject *const *arguments, Py_ssize_t number, PyObject *keywords)
+{
+    Py_ssize_t all = number + (keywords == NULL ? 0 : PyTuple_GET_SIZE(keywords));
+    PyObject *small[8], **copy = small;
+    if (all + 1 > (Py_ssize_t)Py_ARRAY_LENGTH(small)) {
+        copy = PyMem_Malloc((size_t)(all + 1) * sizeof(PyObject *));
+        if (copy == NULL) {
+            return PyErr_NoMemory();
+        }
+    }
+    copy[0] = self;
+    for (Py_ssize_t index = 0; index < all; index++) {
+        copy[index + 1] = arguments[index];
+    }
+    PyObject *result = PyObject_Vectorcall(function, copy, (size_t)(number + 1), keywords);
+    if (copy != small) {
+        PyMem_Free(copy);
+    }
+    return result;
+}
+
+/* A message has come and the box's length has reached its trip: `Inbox.tripped`. Short where the owner waits for it
+   plainly and the box is not full. */
+static int
+tripped(PyObject *inbox, PyObject *queue)
+{
+    PyObject *turn = SLOT(inbox, of_inbox.turn);
+    PyObject *wait = is(turn, Turn) ? SLOT(turn, of_turn.waiting) : NULL;
+    if (is(wait, Wait) && SLOT(inbox, of_inbox.rest) == Py_None &&
+        PyObject_Size(queue) < as_count(SLOT(inbox, of_inbox.limit))) {
+        PyObject *simple = SLOT(wait, of_wait.simple), *name = SLOT(inbox, of_inbox.name);
+        int any = PyUnicode_CheckExact(simple) && PyUnicode_GET_LENGTH(simple) == 0;
+        PyObject *scheduler = SLOT(turn, of_turn.scheduler);
+        if ((simple == name || (any && SLOT(turn, of_turn.only) == inbox)) && PyObject_TypeCheck(scheduler, Scheduler)
+            && SLOT(scheduler, of_scheduler.awake) == Py_True) {
+            set_slot(turn, of_turn.waiting, Py_None);
+            set_slot(turn, of_turn.value, name);
+            set_slot(inbox, of_inbox.trip, SLOT(inbox, of_inbox.rest_trip));
+            return append(SLOT(scheduler, of_scheduler.ready), turn);
+        }
+    }
+    PyObject *nothing = PyObject_CallMethod(inbox, "tripped", NULL);
+    if (nothing == NULL) {
+        return -1;
+    }
+    Py_DECREF(nothing);
+    return 0;
+}
+
+static PyObject *
+fast_send(PyObject *self, PyObject *const *arguments, Py_ssize_t number, PyObject *keywords)
+{
+    PyObject *inbox = number < 1 ? NULL : named_box(
+        SLOT(self, of_component.links), arguments + 1, number - 1, keywords, outbox_name);
+    PyObject *queue = inbox == NULL ? NULL : SLOT(inbox, of_inbox.queue);
+    if (!is(queue, Deque)) {
+        return PyErr_Occurred() ? NULL : in_python(python_send, self, arguments, number, keywords);
+    }
+    Py_INCREF(inbox);
+    Py_INCREF(queue);
+    if (append(queue, arguments[0]) < 0 ||
+        (PyObject_Size(queue) >= as_count(SLOT(inbox, of_inbox.trip)) && tripped(inbox, queue) < 0)) {
+        Py_CLEAR(inbox);
+    }
+    Py_DECREF(queue);
+    return inbox;
+}
+
+static PyObject *
+fast_recv(PyObject *self, PyObject *const *arguments, Py_ssize_t number, PyObject *keywords)
+{
+    PyObject *inbox = named_box(SLOT(self, of_component.inboxes), arguments, number, keywords, inbox_name);
+    PyObject *queue = inbox == NULL ? NULL : open_queue(inbox);
+    if (queue == NULL || PyObject_Size(queue) < 1) {
+        return PyErr_Occurred() ? NULL : in_python(python_recv, self, arguments, number, keywords);
+    }
+    PyObject *message = popleft(queue);
+    if (message == NULL || add_to_slot(inbox, of_inbox.taken, 1) < 0) {
+        Py_XDECREF(message);
+        return NULL;
+    }
+    Py_INCREF(inbox); /* letting go of the last message runs its __del__, which may do anything */
+    set_slot(SLOT(inbox, of_inbox.turn), of_turn.last, inbox);
+    set_slot(inbox, of_inbox.last, message);
+    Py_DECREF(inbox);
+    return message;
+}
+
+static PyObject *
+fast_data_ready(PyObject *self, PyObject *const *arguments, Py_ssize_t number, PyObject *keywords)
+{
+    PyObject *inbox = named_box(SLOT(self, of_component.inboxes), arguments, number, keywords, inbox_name);
+    PyObject *queue = inbox == NULL ? NULL : open_queue(inbox);
+    if (queue == NULL) {
+        return PyErr_Occurred() ? NULL : in_python(python_data_ready, self, arguments, number, keywords);
+    }
+    return PyLong_FromSsize_t(PyObject_Size(queue));
+}
+
+static PyObject *
+fast_any_ready(PyObject *self, PyObject *Py_UNUSED(nothing))
+{
+    PyObject *data = SLOT(self, of_component.data);
+    Py_ssize_t number = PyTuple_CheckExact(data) ? PyTuple_GET_SIZE(data) : -1;
+    for (Py_ssize_t index = 0; index < number; index++) {
+        PyObject *inbox = PyTuple_GET_ITEM(data, index);
+        PyObject *queue = is(inbox, Inbox) ? open_queue(inbox) : NULL;
+        if (queue == NULL) {
+            number = -1;
+        }
+        else if (PyObject_Size(queue) > 0) {
+            return Py_NewRef(SLOT(inbox, of_inbox.name));
+        }
+    }
+    if (number < 0) {
+        return in_python(python_any_ready, self, NULL, 0, NULL);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+fast_inbox(PyObject *self, PyObject *const *arguments, Py_ssize_t number, PyObject *keywords)
+{
+    PyObject *inbox = named_box(SLOT(self, of_component.inboxes), arguments, number, keywords, inbox_name);
+    if (inbox == NULL) {
+        return PyErr_Occurred() ? NULL : in_python(python_inbox, self, arguments, number, keywords);
+    }
+    return Py_NewRef(inbox);
+}
+
+static PyObject *
+fast_pause(PyObject *self, PyObject *Py_UNUSED(nothing))
+{
+    PyObject *turn = SLOT(self, of_component.turn);
+    if (!is(turn, Turn)) {
+        return in_python(python_pause, self, NULL, 0, NULL);
+    }
+    set_slot(turn, of_turn.pausing, Py_True);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+fast_wait(PyObject *self, PyObject *const *arguments, Py_ssize_t number, PyObject *keywords)
+{
+    if (number <= 1 && keywords == NULL && (number == 0 || PyUnicode_CheckExact(arguments[0]))) {
+        PyObject *wait = PyDict_GetItemWithError(plain_waits, number ? arguments[0] : Py_None);
+        if (wait != NULL) {
+            return Py_NewRef(wait);
+        }
+        if (PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    return in_python(python_wait, self, arguments, number, keywords);
+}
+
+/* -- for message in inbox */
+
+static PyObject *
+fast_iter(PyObject *inbox, PyObject *Py_UNUSED(nothing))
+{
+    PyObject *queue = SLOT(inbox, of_inbox.queue), *turn = SLOT(inbox, of_inbox.turn);
+    if (!is(queue, Deque) || holds_rest(inbox) != 0) {
+        return PyErr_Occurred() ? NULL : in_python(python_iter, inbox, NULL, 0, NULL);
+    }
+    Py_ssize_t number = PyObject_Size(queue);
+    if (number == 0) {
+        set_slot(inbox, of_inbox.rest, Py_None);
+        return Py_NewRef(empty_iterator);
+    }
+    PyObject *after = SLOT(turn, of_turn.after);
+    if (SLOT(inbox, of_inbox.drops) != Py_False || SLOT(inbox, of_inbox.full) != Py_False ||
+        SLOT(inbox, of_inbox.waiters) != Py_None || (after != Py_None && after != inbox)) {
+        return in_python(python_iter, inbox, NULL, 0, NULL);
+    }
+    PyObject *batch = PySequence_List(queue);
+    PyObject *nothing = batch == NULL ? NULL : PyObject_Vectorcall(deque_clear, &queue, 1, NULL);
+    PyObject *rest = nothing == NULL ? NULL : PyObject_GetIter(batch);
+    Py_XDECREF(nothing);
+    if (rest == NULL || add_to_slot(inbox, of_inbox.taken, number) < 0) {
+        Py_XDECREF(batch);
+        Py_XDECREF(rest);
+        return NULL;
+    }
+    Py_INCREF(inbox);
+    set_slot(turn, of_turn.last, inbox);
+    if (number > 1) {
+        set_slot(turn, of_turn.after, inbox);
+    }
+    set_slot(inbox, of_inbox.rest, rest);
+    set_slot(inbox, of_inbox.last, PyList_GET_ITEM(batch, number - 1));
+    Py_DECREF(inbox);
+    Py_DECREF(batch);
+    return rest;
+}
+
+/* -- the scheduler's loop */
+
+/* Of the scheduler that runs: does `_current` mean the slot? While somebody watches it is a property (watching.py). */
+static int
+set_current(PyObject *scheduler, int is_slot, PyObject *turn)
+{
+    if (is_slot) {
+        set_slot(scheduler, of_scheduler.current, turn);
+        return 0;
+    }
+    return PyObject_SetAttrString(scheduler, "_current", turn);
+}
+
+/* scheduler.name(part) or scheduler.name(part, more): 0, or -1 with an exception set. */
+static int
+call_scheduler(PyObject *scheduler, const char *name, PyObject *part, PyObject *more)
+{
+    PyObject *method = PyObject_GetAttrString(scheduler, name);
+    if (method == NULL) {
+        return -1;
+    }
+    PyObject *nothing = PyObject_CallFunctionObjArgs(method, part, more, NULL);
+    Py_DECREF(method);
+    if (nothing == NULL) {
+        return -1;
+    }
+    Py_DECREF(nothing);
+    return 0;
+}
+
+/* The step raised the exception that is set: as ``except BaseException as exc: self.part_failed(turn.part, exc)``. */
+static int
+step_failed(PyObject *scheduler, PyObject *part)
+{
+    PyObject *kind, *error, *traceback;
+    PyErr_Fetch(&kind, &error, &traceback);
+    PyErr_NormalizeException(&kind, &error, &traceback);
+    if (traceback != NULL) {
+        PyException_SetTraceback(error, traceback);
+    }
+    PyObject *handled_before = PyErr_GetHandledException();
+    PyErr_SetHandledException(error);
+    int status = call_scheduler(scheduler, "part_failed", part, error);
+    PyErr_SetHandledException(handled_before);
+    Py_XDECREF(handled_before);
+    Py_XDECREF(kind);
+    Py_XDECREF(error);
+    Py_XDECREF(traceback);
+    return status;
+}
+
+/* Is `trap` a bare yield: None, True or 1? */
+static inline int
+is_bare(PyObject *trap)
+{
+    return trap == Py_None || trap == Py_True || (PyLong_CheckExact(trap) && as_count(trap) == 1);
+}
+
+/* `feed.full`: of a box its slot, of several boxes a property. -1 with an exception set. */
+static inline int
+is_full(PyObject *feed)
+{
+    if (is(feed, Inbox)) {
+        return SLOT(feed, of_inbox.full) == Py_True;
+    }
+    PyObject *full = PyObject_GetAttrString(feed, "full");
+    if (full == NULL) {
+        return -1;
+    }
+    int truth = PyObject_IsTrue(full);
+    Py_DECREF(full);
+    return truth;
+}
+
+/* What has to be settled after the step: nothing, if all there is is one box that was emptied and that nobody waits
+   for. 1 if the turn's part was stopped by it; -1 with an exception set. */
+static int
+settle(PyObject *scheduler, PyObject *turn)
+{
+    PyObject *after = SLOT(turn, of_turn.after);
+    if (is(after, Inbox) && SLOT(after, of_inbox.full) == Py_False && SLOT(after, of_inbox.waiters) == Py_None) {
+        int rest = holds_rest(after);
+        if (rest < 0) {
+            return -1;
+        }
+        if (!rest) {
+            set_slot(turn, of_turn.after, Py_None);
+            return 0;
+        }
+    }
+    PyObject *stopped = PyObject_CallMethod(scheduler, "_settle", "O", turn);
+    if (stopped == NULL) {
+        return -1;
+    }
+    int truth = PyObject_IsTrue(stopped);
+    Py_DECREF(stopped);
+    return truth;
+}
+
+/* One turn, from the ready queue to where it goes next: 0, or -1 with an exception set. */
+static int
+run_turn(PyObject *scheduler, int is_slot, PyObject *ready, PyObject *turn)
+{
+    PyObject *part = SLOT(turn, of_turn.part), *value = SLOT(turn, of_turn.value);
+    PyObject *resting = SLOT(turn, of_turn.rests_on); /* kept alive by its owner, `part`, as long as the turn is */
+    if (resting != Py_None) {
+        PyObject *queue = SLOT(resting, of_inbox.queue);
+        if (SLOT(resting, of_inbox.attention) != Py_False || PyObject_Size(queue) < 1) {
+            set_slot(turn, of_turn.rests_on, Py_None);
+            set_slot(turn, of_turn.parks, parks_at_once);
+            return call_scheduler(scheduler, "_wait", part, SLOT(turn, of_turn.why));
+        }
+        value = SLOT(resting, of_inbox.name);
+    }
+    int full = is_full(SLOT(turn, of_turn.feed));
+    if (full != 0) {
+        if (full < 0) {
+            return -1;
+        }
+        set_slot(turn, of_turn.value, value);
+        return set_current(scheduler, is_slot, Py_None) < 0 ? -1 : call_scheduler(scheduler, "_block", part, NULL);
+    }
+    if (set_current(scheduler, is_slot, turn) < 0) {
+        return -1;
+    }
+
+    PyObject *resume = Py_NewRef(SLOT(turn, of_turn.resume)), *trap = NULL;
+    Py_INCREF(value);
+    if (PyCFunction_CheckExact(resume) && ((PyCFunctionObject *)resume)->m_ml == generator_send) {
+        if (PyIter_Send(PyCFunction_GET_SELF(resume), value, &trap) == PYGEN_RETURN) {
+            Py_CLEAR(trap);
+            PyErr_SetNone(PyExc_StopIteration);
+        }
+    }
+    else {
+        trap = PyObject_CallOneArg(resume, value);
+    }
+    Py_DECREF(value);
+    Py_DECREF(resume);
+    if (trap == NULL) {
+        int ended = PyErr_ExceptionMatches(PyExc_StopIteration);
+        if (ended) {
+            PyErr_Clear();
+        }
+        PyObject *kind, *error, *traceback;
+        PyErr_Fetch(&kind, &error, &traceback);
+        int status = set_current(scheduler, is_slot, Py_None);
+        if (status < 0) {
+            Py_XDECREF(kind);
+            Py_XDECREF(error);
+            Py_XDECREF(traceback);
+            return -1;
+        }
+        PyErr_Restore(kind, error, traceback);
+        return ended ? call_scheduler(scheduler, "part_ended", part, NULL) : step_failed(scheduler, part);
+    }
+
+    int status = 0;
+    if (SLOT(turn, of_turn.after) != Py_None && (status = settle(scheduler, turn)) != 0) {
+        status = Py_MIN(status, 0); /* stopped just now, it stands in the deque again */
+        goto done;
+    }
+    if (resting != Py_None) {
+        if (trap == SLOT(turn, of_turn.why)) {
+            status = append(ready, turn); /* it goes on as before */
+            goto done;
+        }
+        set_slot(turn, of_turn.rests_on, Py_None);
+    }
+    if (!is(trap, Wait)) {
+        if (!is_bare(trap)) {
+            status = set_current(scheduler, is_slot, Py_None) < 0 ? -1 : call_scheduler(scheduler, "_trap", part, trap);
+            goto done;
+        }
+        if (SLOT(turn, of_turn.pausing) != Py_True) {
+            set_slot(turn, of_turn.value, Py_None);
+            status = append(ready, turn);
+            goto done;
+        }
+        set_slot(turn, of_turn.pausing, Py_False);
+        Py_SETREF(trap, Py_NewRef(pause_trap));
+    }
+    PyObject *inbox = SLOT(turn, of_turn.only), *simple = SLOT(trap, of_wait.simple);
+    int any = PyUnicode_CheckExact(simple) && PyUnicode_GET_LENGTH(simple) == 0, rest = 0;
+    if (!is(inbox, Inbox) || SLOT(inbox, of_inbox.attention) != Py_False ||
+        !(any || simple == SLOT(inbox, of_inbox.name)) || (rest = holds_rest(inbox)) != 0 ||
+        (trap == pause_trap && PyObject_Size(SLOT(inbox, of_inbox.queue)) > 0)) {
+        status = rest < 0 ? -1 : call_scheduler(scheduler, "_wait", part, trap);
+        goto done;
+    }
+    Py_ssize_t parks = as_count(SLOT(turn, of_turn.parks));
+    if (PyObject_Size(SLOT(inbox, of_inbox.queue)) > 0) {
+        set_slot(turn, of_turn.value, SLOT(inbox, of_inbox.name));
+        status = append(ready, turn);
+    }
+    else if (parks > 0) {
+        status = add_to_slot(turn, of_turn.parks, -1);
+        set_slot(turn, of_turn.waiting, trap);
+        set_slot(inbox, of_inbox.trip, one);
+    }
+    else {
+        set_slot(turn, of_turn.why, trap);
+        set_slot(turn, of_turn.rests_on, inbox);
+        status = append(ready, turn);
+    }
+done:
+    Py_DECREF(trap);
+    return status;
+}
+
+static double
+now_s(void)
+{
+    PyObject *now = PyObject_CallNoArgs(perf_counter);
+    double seconds = now == NULL ? -1 : PyFloat_AsDouble(now);
+    Py_XDECREF(now);
+    return seconds;
+}
+
+static PyObject *
+fast_run_ready(PyObject *self, PyObject *Py_UNUSED(nothing))
+{
+    PyObject *ready = SLOT(self, of_scheduler.ready);
+    if (!is(ready, Deque)) { /* in random order */
+        return in_python(python_run_ready, self, NULL, 0, NULL);
+    }
+    PyObject *current = PyObject_GetAttrString((PyObject *)Py_TYPE(self), "_current");
+    if (current == NULL) {
+        return NULL;
+    }
+    int is_slot = current == current_slot, status = 0;
+    Py_DECREF(current);
+
+    Py_INCREF(ready);
+    double began_s = now_s(), looked_s = began_s;
+    long countdown = 1, stride = 1; /* the clock is read as seldom as scheduler.py tells */
+    while (status == 0 && PyObject_Size(ready) > 0) {
+        if (--countdown == 0) {
+            double at_s = now_s();
+            if (at_s - began_s >= slice_s) {
+                break;
+            }
+            stride = at_s - looked_s < slice_s / 8 ? Py_MIN(2 * stride, longest_stride) : 1;
+            countdown = stride;
+            looked_s = at_s;
+        }
+        PyObject *turn = popleft(ready);
+        status = turn == NULL ? -1 : run_turn(self, is_slot, ready, turn);
+        Py_XDECREF(turn);
+    }
+    Py_DECREF(ready);
+    if (status < 0 || PyErr_Occurred() || set_current(self, is_slot, Py_None) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* -- putting them in place */
+
+#define FAST(function) ((PyCFunction)(void (*)(void))(function))
+
+static struct {
+    PyTypeObject **of;
+    PyObject **python; /* where the function that it replaces is kept */
+    PyMethodDef method;
+} functions[] = {
+    {&Component, &python_send, {"send", FAST(fast_send), METH_FASTCALL | METH_KEYWORDS, NULL}},
+    {&Component, &python_recv, {"recv", FAST(fast_recv), METH_FASTCALL | METH_KEYWORDS, NULL}},
+    {&Component, &python_data_ready, {"data_ready", FAST(fast_data_ready), METH_FASTCALL | METH_KEYWORDS, NULL}},
+    {&Component, &python_any_ready, {"any_ready", FAST(fast_any_ready), METH_NOARGS, NULL}},
+    {&Component, &python_inbox, {"inbox", FAST(fast_inbox), METH_FASTCALL | METH_KEYWORDS, NULL}},
+    {&Component, &python_pause, {"pause", FAST(fast_pause), METH_NOARGS, NULL}},
+    {&Component, &python_wait, {"wait", FAST(fast_wait), METH_FASTCALL | METH_KEYWORDS, NULL}},
+    {&Inbox, &python_iter, {"__iter__", FAST(fast_iter), METH_NOARGS, NULL}},
+    {&Scheduler, &python_run_ready, {"_run_ready", FAST(fast_run_ready), METH_NOARGS, NULL}},
+};
+
+/* Where the slot of that name lies; -1 with an exception set if there is no such slot. */
+static Py_ssize_t
+offset(PyTypeObject *type, const char *name)
+{
+    Py_ssize_t found = -1;
+    PyObject *descriptor = PyObject_GetAttrString((PyObject *)type, name);
+    if (descriptor != NULL && Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) {
+        PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
+        found = member->type == T_OBJECT_EX ? member->offset : -1;
+    }
+    Py_XDECREF(descriptor);
+    if (found < 0) {
+        PyErr_Format(PyExc_TypeError, "%s.%s is no slot", type->tp_name, name);
+    }
+    return found;
+}
+
+static int
+find_slots(void)
+{
+    const struct {
+        PyTypeObject *type;
+        const char *name;
+        Py_ssize_t *offset;
+    } slots[] = {
+        {Component, "_links", &of_component.links},
+        {Component, "_inboxes", &of_component.inboxes},
+        {Component, "_turn", &of_component.turn},
+        {Component, "_data", &of_component.data},
+        {Inbox, "queue", &of_inbox.queue},
+        {Inbox, "trip", &of_inbox.trip},
+        {Inbox, "attention", &of_inbox.attention},
+        {Inbox, "_rest", &of_inbox.rest},
+        {Inbox, "rest_trip", &of_inbox.rest_trip},
+        {Inbox, "last", &of_inbox.last},
+        {Inbox, "_taken", &of_inbox.taken},
+        {Inbox, "turn", &of_inbox.turn},
+        {Inbox, "full", &of_inbox.full},
+        {Inbox, "name", &of_inbox.name},
+        {Inbox, "limit", &of_inbox.limit},
+        {Inbox, "drops", &of_inbox.drops},
+        {Inbox, "waiters", &of_inbox.waiters},
+        {Turn, "after", &of_turn.after},
+        {Turn, "feed", &of_turn.feed},
+        {Turn, "last", &of_turn.last},
+        {Turn, "only", &of_turn.only},
+        {Turn, "parks", &of_turn.parks},
+        {Turn, "part", &of_turn.part},
+        {Turn, "pausing", &of_turn.pausing},
+        {Turn, "rests_on", &of_turn.rests_on},
+        {Turn, "resume", &of_turn.resume},
+        {Turn, "scheduler", &of_turn.scheduler},
+        {Turn, "value", &of_turn.value},
+        {Turn, "waiting", &of_turn.waiting},
+        {Turn, "why", &of_turn.why},
+        {Wait, "simple", &of_wait.simple},
+        {Scheduler, "_current", &of_scheduler.current},
+        {Scheduler, "ready", &of_scheduler.ready},
+        {Scheduler, "awake", &of_scheduler.awake},
+    };
+    for (size_t index = 0; index < Py_ARRAY_LENGTH(slots); index++) {
+        Py_ssize_t found = offset(slots[index].type, slots[index].name);
+        if (found < 0) {
+            return -1;
+        }
+        *slots[index].offset = found;
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(install_doc, "install(component, inbox, turn, wait, scheduler, deque, generator_send, plain_waits, "
+                          "pause, nothing, perf_counter, slice_s, longest_stride, parks)\n--\n\n"
+                          "Put the functions of this module in the place of those of the classes. Once.");
+
+static PyObject *
+install(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *send;
+    if (python_send != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "installed already");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!OOOdlO!:install", &PyType_Type, &Component, &PyType_Type, &Inbox,
+                          &PyType_Type, &Turn, &PyType_Type, &Wait, &PyType_Type, &Scheduler, &PyType_Type, &Deque,
+                          &PyCFunction_Type, &send, &PyDict_Type, &plain_waits, &pause_trap, &empty_iterator,
+                          &perf_counter, &slice_s, &longest_stride, &PyLong_Type, &parks_at_once)) {
+        return NULL;
+    }
+    generator_send = ((PyCFunctionObject *)send)->m_ml;
+    if (find_slots() < 0) {
+        return NULL;
+    }
+    one = PyLong_FromLong(1);
+    outbox_name = PyUnicode_InternFromString("outbox");
+    inbox_name = PyUnicode_InternFromString("inbox");
+    deque_append = PyObject_GetAttrString((PyObject *)Deque, "append");
+    deque_popleft = PyObject_GetAttrString((PyObject *)Deque, "popleft");
+    deque_clear = PyObject_GetAttrString((PyObject *)Deque, "clear");
+    current_slot = PyObject_GetAttrString((PyObject *)Scheduler, "_current");
+    if (one == NULL || outbox_name == NULL || inbox_name == NULL || deque_append == NULL || deque_popleft == NULL ||
+        deque_clear == NULL || current_slot == NULL) {
+        return NULL;
+    }
+    /* All of these are kept as long as the process lives, as the functions are. */
+    PyObject *kept[] = {(PyObject *)Component, (PyObject *)Inbox, (PyObject *)Turn, (PyObject *)Wait,
+                        (PyObject *)Scheduler, (PyObject *)Deque, plain_waits, pause_trap, empty_iterator,
+                        perf_counter, parks_at_once};
+    for (size_t index = 0; index < Py_ARRAY_LENGTH(kept); index++) {
+        Py_INCREF(kept[index]);
+    }
+    for (size_t index = 0; index < Py_ARRAY_LENGTH(functions); index++) {
+        PyObject *type = (PyObject *)*functions[index].of;
+        const char *name = functions[index].method.ml_name;
+        PyObject *python = PyObject_GetAttrString(type, name);
+        if (python == NULL) {
+            return NULL;
+        }
+        *functions[index].python = python;
+        PyObject *doc = PyObject_GetAttrString(python, "__doc__");
+        if (doc == NULL) {
+            return NULL;
+        }
+        functions[index].method.ml_doc = doc == Py_None ? NULL : PyUnicode_AsUTF8(doc); /* `python` keeps it alive */
+        Py_DECREF(doc);
+        PyObject *descriptor = PyDescr_NewMethod((PyTypeObject *)type, &functions[index].method);
+        if (descriptor == NULL || PyObject_SetAttrString(type, name, descriptor) < 0) {
+            Py_XDECREF(descriptor);
+            return NULL;
+        }
+        Py_DECREF(descriptor);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"install", install, METH_VARARGS, install_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "axonlike._speedups",
+    .m_doc = "The short ways of the kernel, in C (speedups.py puts them in place).",
+    .m_size = -1, /* what `install` finds out is kept in static variables: one interpreter */
+    .m_methods = methods,
+};
+
+PyMODINIT_FUNC
+PyInit__speedups(void)
+{
+    return PyModule_Create(&definition);
+}

@@ -1,0 +1,21 @@
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+def install(
+    component: type,
+    inbox: type,
+    turn: type,
+    wait: type,
+    scheduler: type,
+    deque: type[deque[Any]],
+    generator_send: Callable[[Any], Any],
+    plain_waits: dict[Any, Any],
+    pause: object,
+    nothing: object,
+    perf_counter: Callable[[], float],
+    slice_s: float,
+    longest_stride: int,
+    parks: int,
+    /,
+) -> None: ...
