@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from axonlike import speedups
 from axonlike.cli import doctor
 from axonlike.cli.doctor import PACKAGES, Line, examine, wall_clock
 from axonlike.cli.main import main
@@ -53,6 +54,17 @@ def test_an_optional_package_that_is_not_installed_says_what_it_is_for_and_how_t
     found = line("pyserial")
     install = how_to_install("axonlike[serial]")
     assert found == Line("pyserial", "optional", "not installed (only for serial ports)", install)
+
+
+def test_whether_the_short_ways_are_compiled_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speedups, "in_use", True)
+    assert line("speedups").state == "ok"
+    monkeypatch.setattr(speedups, "in_use", False)
+    monkeypatch.setenv("AXONLIKE_SPEEDUPS", "0")
+    assert line("speedups").remedy == "unset AXONLIKE_SPEEDUPS"
+    monkeypatch.delenv("AXONLIKE_SPEEDUPS")
+    assert line("speedups").state == "optional"
+    assert "sudo apt install gcc python3-dev" in line("speedups").remedy
 
 
 def test_what_is_optional_is_counted_apart_from_what_is_wrong(
