@@ -449,7 +449,7 @@ def _may_begin(part: Component) -> bool:
     import ast
     import inspect
 
-    from axonlike.cli.source import speaks_first
+    from axonlike.cli.syntax import speaks_first
 
     if part.service or any(inbox.depth for inbox in part._inboxes.values()):
         return True

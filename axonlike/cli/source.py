@@ -13,21 +13,37 @@ import importlib.util
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from axonlike.chassis.graphline import Graphline
+from axonlike.cli.syntax import (
+    FUNCTIONS,
+    Function,
+    boxes_added,
+    boxes_declared,
+    boxes_named,
+    constants,
+    imported_modules,
+    in_order,
+    last_name,
+    may_hand_on,
+    method_called,
+    methods,
+    never_gives_way,
+    nodes_with_the_same,
+    own_nodes,
+    yields,
+)
 from axonlike.component import Component
 from axonlike.errors import did_you_mean
 from axonlike.instruments import advice_on
 from axonlike.threads import ThreadedComponent
 
-__all__ = ["Remark", "Source", "Wanted", "choice", "outboxes_named", "public_names", "speaks_first"]
+__all__ = ["Remark", "Source", "Wanted", "choice", "outboxes_named", "public_names"]
 
 Severity = Literal["error", "warning"]
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +106,16 @@ class Source:
         self.tree = ast.parse(text, filename)
         self.lines = text.splitlines()
         self._names: dict[str, Any] = {}  # what the script's names stand for, of axonlike
-        self._constants = _constants(self.tree)
+        self._constants = constants(self.tree)
         self._import_remarks: list[Remark] = []
         self._read_imports()
         self._classes = self._read_classes()
-        self._added = _literal_boxes_added(self.tree)
+        self._added = boxes_added(self.tree)
 
     @property
     def uses_axonlike(self) -> bool:
         """Does it import anything of axonlike?"""
-        return any(_is_axonlikes(module) for module, _ in _imports(self.tree))
+        return any(_is_axonlikes(module) for module, _ in imported_modules(self.tree))
 
     def remarks(self) -> list[Remark]:
         """All that is seen to be wrong, sorted by place."""
@@ -191,7 +207,7 @@ class Source:
 
     def _read_classes(self) -> dict[str, _Class]:
         classes: dict[str, _Class] = {}
-        for node in _in_order(self.tree):
+        for node in in_order(self.tree):
             if not isinstance(node, ast.ClassDef):
                 continue
             cls = _Class(node)
@@ -207,8 +223,8 @@ class Source:
                     cls.real_bases.append(value)
                 else:
                     cls.known = False
-            cls.inboxes = _declared(node, "Inboxes", self._constants)
-            cls.outboxes = _declared(node, "Outboxes", self._constants)
+            cls.inboxes = boxes_declared(node, "Inboxes", self._constants)
+            cls.outboxes = boxes_declared(node, "Outboxes", self._constants)
             classes[node.name] = cls
         return classes
 
@@ -235,16 +251,16 @@ class Source:
 
     def _of_class(self, cls: _Class) -> Iterator[Remark]:
         inboxes, outboxes = self.boxes_of(cls, "inbox"), self.boxes_of(cls, "outbox")
-        generators = {function.name for function in _methods(cls.node) if _yields(function)}
-        for function in _methods(cls.node):
+        generators = {function.name for function in methods(cls.node) if yields(function)}
+        for function in methods(cls.node):
             if not function.args.args:
                 continue
             me = function.args.args[0].arg
             for node in ast.walk(function):
-                called = _method_called(node, me)
+                called = method_called(node, me)
                 if called is None:
                     continue
-                for which, name_node in _boxes_named(called, node):
+                for which, name_node in boxes_named(called, node):
                     known = inboxes if which == "inbox" else outboxes
                     other = outboxes if which == "inbox" else inboxes
                     name = self._text_of(name_node)
@@ -258,13 +274,13 @@ class Source:
             if cls.known and not cls.derives_from(ThreadedComponent):
                 yield from self._of_body(cls, function, me, generators)
 
-    def _of_methods_not_there(self, cls: _Class, function: _Function, me: str) -> Iterator[Remark]:
+    def _of_methods_not_there(self, cls: _Class, function: Function, me: str) -> Iterator[Remark]:
         """``self.sned(...)``: a method that nobody has, and that is nearly one that there is."""
-        if any(_last_name(decorator) in ("staticmethod", "classmethod") for decorator in function.decorator_list):
+        if any(last_name(decorator) in ("staticmethod", "classmethod") for decorator in function.decorator_list):
             return
         known: set[str] | None = None
-        for node in _nodes_with_the_same(me, function):
-            called = _method_called(node, me)
+        for node in nodes_with_the_same(me, function):
+            called = method_called(node, me)
             if called is None or called.startswith("_"):
                 continue
             if known is None and (known := self._attributes_of(cls)) is None:
@@ -282,7 +298,7 @@ class Source:
         for relative in (relative for heir in cls.descendants() for relative in heir.line_of_descent()):
             own: set[str] = set()
             for inner in ast.walk(relative.node):
-                if isinstance(inner, (*_FUNCTIONS, ast.ClassDef)):
+                if isinstance(inner, (*FUNCTIONS, ast.ClassDef)):
                     own.add(inner.name)
                 elif isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
                     own.add(inner.id)
@@ -315,20 +331,20 @@ class Source:
 
     # -- bodies
 
-    def _of_body(self, cls: _Class, function: _Function, me: str, generators: set[str]) -> Iterator[Remark]:
+    def _of_body(self, cls: _Class, function: Function, me: str, generators: set[str]) -> Iterator[Remark]:
         asynchronous = isinstance(function, ast.AsyncFunctionDef)
         word = "await" if asynchronous else "yield"
         is_main = function.name == "main"
-        if not (is_main or asynchronous or _yields(function)):
+        if not (is_main or asynchronous or yields(function)):
             return
-        if asynchronous and is_main and _yields(function):
-            where = next(node for node in _own_nodes(function) if isinstance(node, ast.Yield))
+        if asynchronous and is_main and yields(function):
+            where = next(node for node in own_nodes(function) if isinstance(node, ast.Yield))
             yield _at(where, "an `async def main` cannot yield", "write `await` in its place, or leave out `async`")
             return
         found = False
         told: set[int] = set()
-        for node in _own_nodes(function):
-            if isinstance(node, ast.Expr) and _method_called(node.value, me) in ("wait", "sleep", "join"):
+        for node in own_nodes(function):
+            if isinstance(node, ast.Expr) and method_called(node.value, me) in ("wait", "sleep", "join"):
                 call = ast.unparse(node.value)
                 found = True
                 told.add(node.lineno)
@@ -339,8 +355,8 @@ class Source:
                 yield _at(node, "time.sleep() holds up every other component", remedy, "warning")
             elif isinstance(node, ast.Yield) and not asynchronous and node.value is not None:
                 yield from _of_yield(node, me, generators)
-        for loop in _own_nodes(function):
-            if isinstance(loop, ast.While) and _never_gives_way(loop, me):
+        for loop in own_nodes(function):
+            if isinstance(loop, ast.While) and never_gives_way(loop, me):
                 found = True
                 advice = _ADVICE.match(advice_on(self.text, self.filename, loop.body[0].lineno))
                 if advice is None or int(advice["line"]) in told:
@@ -352,7 +368,7 @@ class Source:
                     int(advice["line"]), indent + 1, f"{text}: it never gives way to other components",
                     remedy or f"wait in it for what it needs, as in `{word} {me}.wait()`; a bare `yield` at least",
                 )  # fmt: skip
-        if is_main and not asynchronous and not found and not _yields(function) and not _may_hand_on(function):
+        if is_main and not asynchronous and not found and not yields(function) and not may_hand_on(function):
             yield _at(
                 function, f"main() of {cls.node.name} has no yield in it",
                 f"put `yield {me}.wait()` where it waits for messages, or make it a ThreadedComponent if it blocks",
@@ -450,10 +466,10 @@ class Source:
         cls = self._classes.get(class_name)
         used: set[str] = set()
         for relative in cls.line_of_descent() if cls is not None else ():
-            for function in _methods(relative.node):
+            for function in methods(relative.node):
                 me = function.args.args[0].arg if function.args.args else ""
                 for node in ast.walk(function):
-                    for which, name_node in _boxes_named(_method_called(node, me), node):
+                    for which, name_node in boxes_named(method_called(node, me), node):
                         name = self._text_of(name_node)
                         if which == "outbox" and name is not None:
                             used.add(name)
@@ -470,24 +486,6 @@ def outboxes_named(text: str, class_name: str) -> set[str]:
     return _read(text).outboxes_used(class_name)
 
 
-def speaks_first(function: _Function) -> bool:
-    """Does a main() send something, or rest with a timer, before it waits for a message? True where it is not seen."""
-    me = function.args.args[0].arg if function.args.args else "self"
-    for node in _in_order(function):
-        if isinstance(node, ast.YieldFrom):
-            return True
-        called = _method_called(node, me)
-        if called in ("send", "send_many", "sleep", "deliver"):
-            return True
-        if called == "wait" and isinstance(node, ast.Call):
-            # One that rests on its control box is told what to do otherwise.
-            boxes = {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
-            return "control" in boxes or any(keyword.arg == "timeout" for keyword in node.keywords)
-        if called in ("recv", "inbox", "data_ready", "any_ready", "pause"):
-            return False
-    return True
-
-
 # -- reading the tree
 
 
@@ -497,67 +495,6 @@ def _at(node: ast.AST, text: str, remedy: str, severity: Severity = "error") -> 
 
 def _is_axonlikes(module: str) -> bool:
     return module == "axonlike" or module.startswith("axonlike.")
-
-
-def _imports(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module, node
-
-
-def _in_order(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below `tree`, as they stand in the text."""
-    for child in ast.iter_child_nodes(tree):
-        yield child
-        yield from _in_order(child)
-
-
-def _own_nodes(function: _Function) -> Iterator[ast.AST]:
-    """The nodes of a function, without those of functions and classes within it."""
-    work: list[ast.AST] = list(reversed(function.body))
-    while work:
-        node = work.pop()
-        yield node
-        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.Lambda)):
-            work.extend(reversed(list(ast.iter_child_nodes(node))))
-
-
-def _methods(node: ast.ClassDef) -> Iterator[_Function]:
-    for function in node.body:
-        if isinstance(function, _FUNCTIONS):
-            yield function
-
-
-def _yields(function: _Function) -> bool:
-    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(function))
-
-
-def _may_hand_on(function: _Function) -> bool:
-    """Does it return something (another generator), or do nothing but raise?"""
-    body = [s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-    returns = any(isinstance(node, ast.Return) and node.value is not None for node in _own_nodes(function))
-    return returns or any(isinstance(statement, ast.Raise) for statement in body)
-
-
-def _nodes_with_the_same(me: str, function: _Function) -> Iterator[ast.AST]:
-    """The nodes of a function, without those of classes and functions within it that have a `self` of their own."""
-    work: list[ast.AST] = list(function.body)
-    while work:
-        node = work.pop()
-        yield node
-        if isinstance(node, (*_FUNCTIONS, ast.Lambda)):
-            arguments = node.args
-            if me in {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}:
-                continue
-        if not isinstance(node, ast.ClassDef):
-            work.extend(ast.iter_child_nodes(node))
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 @functools.lru_cache
@@ -572,42 +509,9 @@ def _set_in(module_name: str) -> frozenset[str]:
     )
 
 
-def _method_called(node: ast.AST, me: str) -> str | None:
-    """X, if the node is a call self.X(...)."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-        return None
-    return node.func.attr if isinstance(node.func.value, ast.Name) and node.func.value.id == me else None
-
-
-_BOX_ARGUMENT: dict[str, tuple[Literal["inbox", "outbox"], int]] = {
-    "send": ("outbox", 1),
-    "send_many": ("outbox", 1),
-    "deliver": ("outbox", 1),
-    "recv": ("inbox", 0),
-    "data_ready": ("inbox", 0),
-    "inbox": ("inbox", 0),
-}
-
-
-def _boxes_named(method: str | None, node: ast.AST) -> Iterator[tuple[Literal["inbox", "outbox"], ast.expr]]:
-    """The box names in a call of that method of a component."""
-    if method is None or not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
-        return
-    if method == "wait":
-        for argument in node.args:
-            yield "inbox", argument
-    elif method in _BOX_ARGUMENT:
-        which, place = _BOX_ARGUMENT[method]
-        if len(node.args) > place:
-            yield which, node.args[place]
-        for keyword in node.keywords:
-            if keyword.arg == "box":
-                yield which, keyword.value
-
-
 def _of_yield(node: ast.Yield, me: str, generators: set[str]) -> Iterator[Remark]:
     value = node.value
-    called = _method_called(value, me) if value is not None else None
+    called = method_called(value, me) if value is not None else None
     assert value is not None
     shown = ast.unparse(value)
     if called is not None and called in generators:
@@ -624,7 +528,7 @@ def _of_yield(node: ast.Yield, me: str, generators: set[str]) -> Iterator[Remark
         )  # fmt: skip
 
 
-def _of_methods_not_called(function: _Function, me: str) -> Iterator[Remark]:
+def _of_methods_not_called(function: Function, me: str) -> Iterator[Remark]:
     """``for message in self.inbox:`` and ``if self.data_ready:``: the parentheses are missing."""
     names: tuple[str, ...]
     for node in ast.walk(function):
@@ -647,83 +551,7 @@ def _of_methods_not_called(function: _Function, me: str) -> Iterator[Remark]:
                 yield _at(where, f"{shown} is a method: there is nothing in it to take", f"call it: `{shown}()`")
 
 
-def _never_gives_way(loop: ast.While, me: str) -> bool:
-    """Is it a loop that nothing in it ends, and that neither yields nor awaits?"""
-    inner = [node for statement in loop.body for node in (statement, *ast.walk(statement))]
-    gives_way = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Return, ast.Raise, ast.Break)
-    if any(isinstance(node, gives_way) for node in inner):
-        return False
-    test = loop.test
-    if isinstance(test, ast.Constant):
-        return bool(test.value)
-    # Nothing comes into a box while this step runs, so looking again does not help.
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        return _method_called(test.operand, me) in ("data_ready", "any_ready")
-    return False
-
-
 _ADVICE = re.compile(r"  [^:]*:(?P<line>\d+): (?P<text>.*)\n")
-
-
-def _constants(tree: ast.Module) -> dict[str, str]:
-    """The script's names that stand for one text all along."""
-    found: dict[str, str] = {}
-    several: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            if node.id in found:
-                several.add(node.id)
-            found.setdefault(node.id, "")
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
-            for target in statement.targets:
-                if isinstance(target, ast.Name) and isinstance(statement.value.value, str):
-                    found[target.id] = statement.value.value
-    return {name: text for name, text in found.items() if text and name not in several}
-
-
-def _declared(node: ast.ClassDef, which: str, constants: dict[str, str]) -> set[str] | None:
-    """The names in a class's Inboxes or Outboxes; None if they are computed."""
-    for statement in node.body:
-        targets: Sequence[ast.expr] = ()
-        value: ast.expr | None = None
-        if isinstance(statement, ast.Assign):
-            targets, value = statement.targets, statement.value
-        elif isinstance(statement, ast.AnnAssign):
-            targets, value = (statement.target,), statement.value
-        if value is None or not any(isinstance(target, ast.Name) and target.id == which for target in targets):
-            continue
-        keys: Iterable[ast.expr | None]
-        if isinstance(value, ast.Dict):
-            keys = value.keys
-        elif isinstance(value, ast.List | ast.Tuple | ast.Set):
-            keys = value.elts
-        else:
-            return None
-        names: set[str] = set()
-        for key in keys:
-            name = constants.get(key.id) if isinstance(key, ast.Name) else getattr(key, "value", None)
-            if not isinstance(name, str):
-                return None
-            names.add(name)
-        return names
-    return set()
-
-
-def _literal_boxes_added(tree: ast.AST) -> dict[str, set[str] | None]:
-    """The names given to add_inbox and add_outbox anywhere; None if one of them is computed."""
-    added: dict[str, set[str] | None] = {"inbox": set(), "outbox": set()}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            which = node.func.attr.removeprefix("add_")
-            if node.func.attr in ("add_inbox", "add_outbox"):
-                first = node.args[0] if node.args else None
-                names = added[which]
-                if isinstance(first, ast.Constant) and isinstance(first.value, str) and names is not None:
-                    names.add(first.value)
-                else:
-                    added[which] = None
-    return added
 
 
 def _of_arguments(call: ast.Call, cls: type) -> Iterator[Remark]:

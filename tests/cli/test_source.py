@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from axonlike.cli.source import Source, outboxes_named, speaks_first
+from axonlike.cli.source import Source, outboxes_named
 
 ROOT = Path(__file__).parents[2]
 
@@ -266,25 +265,6 @@ def test_arguments_of_a_component_are_known_by_name() -> None:
 
 def test_an_own_class_of_the_same_name_is_not_axonlikes() -> None:
     assert texts("from axonlike.components.util import *\nclass Null:\n    pass\nNull(own=1)\n") == []
-
-
-@pytest.mark.parametrize(
-    ("body", "first"),
-    [
-        ("self.send(1)\nyield self.wait()", True),
-        ("yield self.wait()\nself.send(1)", False),
-        ("yield self.wait(timeout=1)\nself.send(1)", True),
-        ("yield self.wait('control')\nself.send(1)", True),
-        ("while True:\n    for m in self.inbox():\n        self.send(m)\n    yield", False),
-        ("yield self.sleep(1)", True),
-        ("yield from self.helper()", True),
-        ("yield", True),
-    ],
-)
-def test_who_speaks_first(body: str, first: bool) -> None:
-    function = ast.parse("def main(self):\n" + textwrap.indent(body, "    ")).body[0]
-    assert isinstance(function, ast.FunctionDef)
-    assert speaks_first(function) is first
 
 
 def test_outboxes_that_a_class_and_its_bases_in_the_script_send_on() -> None:
