@@ -18,6 +18,7 @@ import numpy.lib.format
 import numpy.typing as npt
 
 from axonlike.errors import UsageError
+from axonlike.streams.arrays import set_writeable
 from axonlike.streamtype import Kind, StreamMismatch, StreamType
 
 __all__ = ["EVENT", "Axis", "Chunk", "Continuity", "StreamInfo", "join"]
@@ -213,7 +214,7 @@ class Chunk:
             )
         if array.flags.writeable:
             array = array.view()
-            array.flags.writeable = False
+            set_writeable(array, False)
         self.data: npt.NDArray[Any] = array
         self.info = info
         self.index = index

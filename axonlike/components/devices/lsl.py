@@ -12,8 +12,9 @@ import logging
 import math
 import socket
 import time
+import traceback
 import uuid
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -30,6 +31,7 @@ from axonlike.linkage import Box
 from axonlike.restarts import Backoff
 from axonlike.streams.chunk import Axis, Chunk, Continuity, StreamInfo
 from axonlike.streamtype import Kind, StreamMismatch, StreamType
+from axonlike.threads import ThreadedComponent
 
 __all__ = [
     "LSLGap",
@@ -288,7 +290,7 @@ class LSLInlet(ThreadedSource):
         return time.time_ns() - round(ago_s * 1e9)
 
 
-class LSLOutlet(Component):
+class LSLOutlet(ThreadedComponent):
     """Offers the stream that it gets to the network, with the names and units of its channels.
 
     name: as others will find it; None for that of the stream. It may be left out: ``LSLOutlet(ArrayPlayer("demo"))``.
@@ -300,6 +302,9 @@ class LSLOutlet(Component):
     stamp is `Chunk.time_ns` brought to LSL's clock, so that what is missing in the stream shows in the stamps, or now.
     A stream of another description gets a new outlet. Takes what it gets at once; when its input ends it stays for
     `linger_s` seconds if somebody listens, so that the last samples get out.
+
+    It has a thread, since liblsl waits for threads of its own when it ends an outlet, for a second at times. The
+    component has ended once that is through.
     """
 
     Inboxes: ClassVar[dict[str, Any]] = {"inbox": Box("chunks", Chunk, stream=StreamType(kind=_KINDS))}
@@ -330,15 +335,19 @@ class LSLOutlet(Component):
         self._dtype = np.dtype(np.float32)
         take_from(self, *producers)
 
-    def main(self) -> Generator[Any, Any, None]:
+    def main(self) -> None:
         try:
             while True:
-                yield self.wait("inbox")
+                self.wait("inbox")
                 for chunk in self.inbox("inbox"):
                     self._push(chunk)
         except Finished:
             if self._outlet is not None and self._outlet.have_consumers():
-                yield self.sleep(self.linger_s)
+                self.sleep(self.linger_s)
+        except Exception as exc:
+            # A frame of pylsl's would keep the outlet until the error is told: it would end in the scheduler's thread.
+            traceback.clear_frames(exc.__traceback__)
+            raise
         finally:
             self._outlet = None
 

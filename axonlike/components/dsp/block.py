@@ -61,10 +61,15 @@ class Block(Settable):
             raise UsageError(
                 f"{self.path}: it takes chunks of a stream (axonlike.streams.Chunk), not {show_value(chunk)}"
             )
-        missing = self.continuity.missing(chunk)
-        if chunk.info is self.info and not missing:
+        continuity = self.continuity
+        if chunk.index == continuity.expected and chunk.info is self.info:
+            # Nearly every chunk: it follows the one before. Short, since for short chunks this is what a block costs.
+            continuity.expected = chunk.index + len(chunk.data)
             result = self.process(chunk)
-            return [result] if type(result) is Chunk else _gathered(result)
+            if type(result) is Chunk:
+                return [result]
+            return result if type(result) is list else _gathered(result)
+        missing = continuity.missing(chunk)
         results: list[Chunk] = []
         if chunk.info is not self.info:
             if chunk.info != self.info:

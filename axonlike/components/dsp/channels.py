@@ -14,6 +14,7 @@ from axonlike.components.producers import take_from
 from axonlike.components.settable import Settable
 from axonlike.errors import UsageError, did_you_mean, show_value
 from axonlike.linkage import Box, destination
+from axonlike.streams.arrays import set_writeable
 from axonlike.streams.chunk import Chunk, StreamInfo
 from axonlike.streamtype import StreamMismatch, StreamType
 
@@ -42,7 +43,7 @@ class _Selection:
     def of(self, chunk: Chunk) -> Chunk:
         """The chunk of these channels: a view where they lie one after the other in equal steps."""
         data = chunk.data[:, self.places]
-        data.setflags(write=False)
+        set_writeable(data, False)
         return Chunk.unchecked(data, self.info, chunk.index, chunk.time_ns)
 
 

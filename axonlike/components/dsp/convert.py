@@ -13,6 +13,7 @@ from axonlike.component import Component
 from axonlike.components.dsp.block import Block
 from axonlike.errors import UsageError
 from axonlike.linkage import Box
+from axonlike.streams.arrays import set_writeable
 from axonlike.streams.chunk import Chunk, StreamInfo
 from axonlike.streamtype import StreamMismatch, StreamType
 
@@ -21,6 +22,11 @@ __all__ = ["Convert"]
 log = logging.getLogger("axonlike.dsp")
 
 _SAMPLED = StreamType(kind=("analog", "digital", "iq", "spectrum", "map", "video"))
+
+_INVERSE = {np.add: np.subtract, np.subtract: np.add, np.multiply: np.divide, np.divide: np.multiply}
+
+_least_of, _largest_of = np.minimum.reduce, np.maximum.reduce  # as ndarray.min() and max(), but without their Python
+_unchecked = Chunk.unchecked
 
 Samples = npt.NDArray[Any]
 Factor = float | tuple[float, ...]
@@ -74,10 +80,12 @@ class Convert(Block):
         self.saturated = 0
         self._converted: StreamInfo | None = None
         self._steps: list[tuple[Any, Any]] = []  # of arithmetic: a function of numpy's, and its second argument
-        self._work = np.dtype(np.float64)
+        self._sent_as = self._work = np.dtype(np.float64)  # what is sent, and in which the steps are done
+        self._integer = self._cast_alone = self._copied_first = False
         self._limits: tuple[int, Any, Any] = 0, 0.0, 0.0
         self._scratch: Samples | None = None
         self._always_fits = False
+        self._fitting: tuple[float, float] | None = None  # source values that surely fit; None: not looked at
         if self.dtype is not None:
             self.specify("outbox", stream=StreamType(_SAMPLED.kind, self.dtype.newbyteorder("=").name))
         super().__init__(*producers)
@@ -115,68 +123,101 @@ class Convert(Block):
             self._converted = info.replace(dtype=dtype, scale=None, offset=None)
         if self._converted == info:
             self._converted = info
-        self._always_fits = False
-        if dtype.kind in "fc" and self.to != "raw":
-            self._always_fits = _bound(info.dtype, multiply, add) <= float(np.finfo(dtype).max)
-        if dtype.kind in "iu":
+        if self._work == dtype:
+            self._work = dtype
+        self._sent_as, self._integer = dtype, dtype.kind in "iu"
+        all_fit = bool(np.can_cast(info.dtype, dtype, "safe"))
+        self._cast_alone = not self._steps and (not self._integer or all_fit)
+        self._copied_first = not self._steps or info.dtype != self._work
+        # Not of floats: a signalling NaN would warn.
+        self._always_fits = not self._steps and all_fit and info.dtype.kind in "iub"
+        self._fitting = None
+        if self._integer:
             limits = np.iinfo(dtype)
-            self._limits = int(limits.min), _within(limits.min, self._work), _within(limits.max, self._work)
+            low, high = _within(limits.min, self._work), _within(limits.max, self._work)
+            self._limits = int(limits.min), low, high
+            # long double is more exact than the bounds, which are Python's floats.
+            if (self._steps or info.dtype.kind == "f") and self._work.itemsize <= 8:
+                self._fitting = _fitting(self._steps, low, high, self._work)
+                if self._fitting is not None and info.dtype.kind in "iub":
+                    least, most = _range(info.dtype)
+                    self._always_fits = self._fitting[0] <= least and most <= self._fitting[1]
+        elif self.to != "raw" and not self._always_fits:
+            self._always_fits = _bound(info.dtype, multiply, add) <= float(np.finfo(dtype).max)
 
     def process(self, chunk: Chunk) -> Chunk:
-        info = self._converted
+        info, source = self._converted, chunk.data
         assert info is not None
         if info is chunk.info and not self._steps:
             return chunk
-        data = self._values(chunk.data, info.dtype) if self._always_fits else self._limited(chunk.data, info.dtype)
-        data.setflags(write=False)
-        return Chunk.unchecked(data, info, chunk.index, chunk.time_ns)
+        data = self._values(source) if self._always_fits or self._fits(source) else self._limited(source)
+        set_writeable(data, False)
+        return _unchecked(data, info, chunk.index, chunk.time_ns)
 
-    def _limited(self, source: Samples, dtype: np.dtype[Any]) -> Samples:
+    def _fits(self, source: Samples) -> bool:
+        """Is that sure from its least and largest value? Then there is nothing to limit, and nothing to be told of."""
+        if self._fitting is None or not source.size:
+            return False
+        least, most = self._fitting
+        # NaN compares as False. float(): a bound is not to be rounded to a narrower dtype of the source.
+        return least <= float(_least_of(source, None)) and float(_largest_of(source, None)) <= most
+
+    def _limited(self, source: Samples) -> Samples:
         """The values, of which some may be too large."""
+        if self._integer:
+            if source.dtype.kind in "iub" and not self._steps:
+                return self._clipped(source)
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self._rounded(self._computed(source))
         try:
             with np.errstate(over="raise", invalid="ignore"):
-                return self._values(source, dtype)
+                return self._values(source)
         except FloatingPointError:
             with np.errstate(over="ignore", invalid="ignore"):
-                data = self._values(source, dtype)
-            if dtype.kind in "fc":
-                self._count(int(np.count_nonzero(np.isinf(data) & ~np.isinf(source))))
+                data = self._values(source)
+            self._count(int(np.count_nonzero(np.isinf(data) & ~np.isinf(source))))
             return data
 
-    def _values(self, source: Samples, dtype: np.dtype[Any]) -> Samples:
-        if not self._steps:
-            if dtype.kind in "fc" or _all_fit(source.dtype, dtype):
-                return source.astype(dtype)
-            if source.dtype.kind in "iub":
-                return self._clipped(source, dtype)
-        work = self._room(source, dtype)
+    def _values(self, source: Samples) -> Samples:
+        """The values, of which nothing is to be limited."""
+        if self._cast_alone:
+            return source.astype(self._sent_as)
+        work = self._computed(source)
+        if self._integer:
+            np.rint(work, work)
+        return work if self._work is self._sent_as else work.astype(self._sent_as)
+
+    def _computed(self, source: Samples) -> Samples:
+        """What the steps make of it, in the dtype in which they are done and an array that may be overwritten."""
+        work = self._room(source) if self._integer else np.empty(source.shape, self._work)
         values = source
-        if source.dtype != self._work or not self._steps:
-            np.copyto(work, source, casting="unsafe")
+        if self._copied_first:
+            work[...] = source
             values = work
         for function, factor in self._steps:
-            function(values, factor, out=work)
+            function(values, factor, work)
             values = work
-        return work.astype(dtype, copy=False) if dtype.kind in "fc" else self._rounded(work, dtype)
+        return work
 
-    def _room(self, source: Samples, dtype: np.dtype[Any]) -> Samples:
-        """An array of the dtype in which the values are worked on: those that came in are others' too."""
-        if dtype.kind in "fc":
-            return np.empty(source.shape, self._work)
-        # What is sent is made of it and no view of it, so one array serves all chunks: the allocator has less to do.
-        if self._scratch is None or self._scratch.shape[1:] != source.shape[1:] or len(self._scratch) < len(source):
-            self._scratch = np.empty(source.shape, self._work)
-        return self._scratch[: len(source)]
+    def _room(self, source: Samples) -> Samples:
+        """An array of the dtype in which the values are worked on: those that came in are others' too.
 
-    def _clipped(self, source: Samples, dtype: np.dtype[Any]) -> Samples:
+        What is sent is made of it and no view of it, so one array serves all chunks: the allocator has less to do.
+        """
+        scratch = self._scratch
+        if scratch is None or scratch.shape[1:] != source.shape[1:] or len(scratch) < len(source):
+            self._scratch = scratch = np.empty(source.shape, self._work)
+        return scratch if len(scratch) == len(source) else scratch[: len(source)]
+
+    def _clipped(self, source: Samples) -> Samples:
         """Integers in a dtype that does not hold all of them."""
-        low, high = _shared_range(source.dtype, dtype)
+        low, high = _shared_range(source.dtype, self._sent_as)
         if source.size and (source.min() < low or source.max() > high):
             self._count(int(np.count_nonzero((source < low) | (source > high))))
             source = np.clip(source, low, high)
-        return source.astype(dtype)
+        return source.astype(self._sent_as)
 
-    def _rounded(self, work: Samples, dtype: np.dtype[Any]) -> Samples:
+    def _rounded(self, work: Samples) -> Samples:
         """Floats, which are overwritten, as integers."""
         least, low, high = self._limits
         np.rint(work, out=work)
@@ -187,7 +228,7 @@ class Convert(Block):
             self._count(int(np.count_nonzero(missing | (work < least) | (work > high))))
             work[missing] = 0
             np.clip(work, low, high, out=work)
-        return work.astype(dtype)
+        return work.astype(self._sent_as)
 
     def _count(self, values: int) -> None:
         if values and not self.saturated:
@@ -223,7 +264,7 @@ def _factor(value: Factor | None, info: StreamInfo, work: np.dtype[Any]) -> Any:
         return None
     factor = np.asarray(value, work)
     if not factor.ndim:
-        return factor[()]
+        return factor  # of no dimensions: numpy takes it sooner than a number of its own
     if not info.shape or factor.shape != info.shape[:1]:
         raise StreamMismatch(
             f"Convert: the stream {info.name or 'without a name'} has rows of shape {info.shape}, wanted one channel "
@@ -236,21 +277,45 @@ def _bound(source: np.dtype[Any], multiply: Any, add: Any) -> float:
     """What add + multiply * value does not exceed, on either side."""
     if source.kind not in "iub":
         return math.inf
-    largest = 1 if source.kind == "b" else max(-int(np.iinfo(source).min), int(np.iinfo(source).max))
+    largest = max(map(abs, _range(source)))
     factor, offset = (0.0 if value is None else float(np.abs(value).max()) for value in (multiply, add))
     return (1.0 if multiply is None else factor) * largest + offset
 
 
-def _all_fit(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
-    return bool(np.can_cast(source, target, "safe"))
+def _range(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """What integers of a dtype, or True and False, can be."""
+    return (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
 
 
 def _shared_range(source: np.dtype[Any], target: np.dtype[Any]) -> tuple[int, int]:
     """What integers of both dtypes can be."""
-    if source.kind == "b":
-        return 0, 1
-    one, other = np.iinfo(source), np.iinfo(target)
-    return max(int(one.min), int(other.min)), min(int(one.max), int(other.max))
+    (low, high), (lowest, highest) = _range(source), _range(target)
+    return max(low, lowest), min(high, highest)
+
+
+def _fitting(steps: list[tuple[Any, Any]], low: float, high: float, work: np.dtype[Any]) -> tuple[float, float] | None:
+    """Values between which the steps give nothing that rounds to below `low` or above `high`; None: none are known.
+
+    No step, with its rounding, ever turns the order of two values round (or it does of all): if the results of both
+    ends fit, so do those of all values between them. So the ends may be guessed, and are tried.
+    """
+    ends = np.float64(low), np.float64(high)
+    with np.errstate(all="ignore"):
+        for function, factor in reversed(steps):
+            ends = tuple(_INVERSE[function](end, factor.astype(np.float64)) for end in ends)
+        least, most = float(np.minimum(*ends).max()), float(np.maximum(*ends).min())
+        found = []
+        for end, inwards in (least, most - least), (most, least - most):
+            for margin in (0.0, 1e-6, 1e-4):
+                tried = np.array(end + margin * inwards, work)
+                result = tried
+                for function, factor in steps:
+                    result = function(result, factor)
+                result = np.rint(result)
+                if np.all((low <= result) & (result <= high)):
+                    found.append(float(tried))
+                    break
+    return (found[0], found[1]) if len(found) == 2 else None
 
 
 def _within(limit: int, work: np.dtype[Any]) -> Any:

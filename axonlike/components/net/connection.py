@@ -5,6 +5,7 @@ Theory of operation
 `Wire` is the asyncio protocol: it owns the transport and passes on what the loop reports. The `Receiver` is driven by
 it: bytes -> framing -> outbox; while what it feeds is full it stops reading, so TCP holds the other side back. The
 `Sender` is an ordinary component with a turn of its own: at each turn all that waits in its inbox leaves in one write.
+What is published to many clients that have nothing waiting is written without their turns (see together.py).
 
 The transport's write buffer has a high-water mark of 0, so `pause_writing` means exactly "the kernel did not take
 everything" and costs nothing before that. From then on the sender
@@ -29,7 +30,7 @@ import struct
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from axonlike.box import UNBOUNDED, Inbox
 from axonlike.component import Component, Door
@@ -38,6 +39,10 @@ from axonlike.errors import Finished, NameNotProvided, Stopped
 from axonlike.shutdown import State
 from axonlike.streams.framing import Framing, FramingError
 from axonlike.timers import Timer
+
+if TYPE_CHECKING:
+    from axonlike.backplane.local import SubscribeTo
+    from axonlike.components.net.together import Together
 
 __all__ = [
     "BlockEncoder",
@@ -444,7 +449,8 @@ class Receiver(Driven):
             return
         self._hand_on(messages)
         if not self.waits_for_room:
-            self._settle()
+            if self._finished or self._fault is not None:
+                self._settle()
         elif self.wire is not None:
             self.wire.pause_reading()
 
@@ -509,11 +515,20 @@ class Sender(Component):
 
     holds: without a wire it takes nothing from its inbox (a client that reconnects); otherwise it throws away what
     comes then, and counts it in `unsent`. lasts: it lives on after the end of its input, for wires to come.
+    together: with whom it gets what is published, while it has nothing waiting.
     """
 
     Inboxes: ClassVar[dict[str, str]] = {"inbox": "what is to be sent"}
 
-    def __init__(self, encoder: BlockEncoder, limits: SendLimits, *, holds: bool = False, lasts: bool = False) -> None:
+    def __init__(
+        self,
+        encoder: BlockEncoder,
+        limits: SendLimits,
+        *,
+        holds: bool = False,
+        lasts: bool = False,
+        together: Together | None = None,
+    ) -> None:
         self.name = "sender"
         self.limits = limits
         self.wire_bytes = 0  # written to the present wire
@@ -527,16 +542,19 @@ class Sender(Component):
         self._out: Callable[[bytes], None] | None = None
         self._paused = False
         self._subscribed = False
+        self._together = together
+        self._subscription: SubscribeTo | None = None
         self._most = _AT_ONCE  # messages a turn: what is in a write when the connection breaks is lost
         self._watch: Timer | None = None
         self._handed_bytes = 0
         self._progress_s = 0.0
         self._soft_since_s: float | None = None
 
-    def takes_subscriptions(self, inbox: Inbox) -> None:
+    def takes_subscriptions(self, inbox: Inbox, subscription: SubscribeTo) -> None:
         """A subscription feeds this inbox: limits in bytes and time hold, none in messages (called by SubscribeTo)."""
         inbox.configure(None, "block")
         self._subscribed = True
+        self._subscription = subscription if self._together is not None else None
         self._most = UNBOUNDED
         self._wake()
 
@@ -546,28 +564,32 @@ class Sender(Component):
         inbox, wait, encoder = self.inbox(), self.wait("inbox"), self._encoder
         take = inbox.take_up_to
         try:
-            try:
-                while True:
-                    yield wait
-                    out = self._out
-                    if out is None or self._paused:
-                        while self._must_hold():
-                            yield self.sleep(_LONG_S)
-                        self._send_up_to(self._most, inbox)
-                        continue
-                    # What `_send_up_to` does, in line: a server of many clients spends its time here.
-                    messages = take(self._most)
-                    try:
-                        block = encoder.block if messages == encoder.messages else encoder.encode(messages)
-                    except Exception:
-                        self._send_one_by_one(inbox, messages)
-                        continue
-                    self.wire_bytes += len(block)
-                    out(block)
-                    if self._paused:
-                        self._check_limits()
-            except Finished:
-                self.finishing = True
+            while not self.finishing:
+                try:
+                    while True:
+                        yield wait
+                        out = self._out
+                        if out is None or self._paused:
+                            while self._must_hold():
+                                yield self.sleep(_LONG_S)
+                            self._send_up_to(self._most, inbox)
+                            continue
+                        # What `_send_up_to` does, in line: a server of many clients spends its time here.
+                        messages = take(self._most)
+                        try:
+                            block = encoder.block if messages == encoder.messages else encoder.encode(messages)
+                        except Exception:
+                            self._send_one_by_one(inbox, messages)
+                            continue
+                        self.wire_bytes += len(block)
+                        out(block)
+                        if self._paused:
+                            self._check_limits()
+                        elif self._subscription is not None:
+                            self._join()
+                except Finished:
+                    self._go_alone()
+                    self.finishing = not inbox.depth
             while self._lasts:
                 yield self.sleep(_LONG_S)
             while self._wire is not None and (self._out is None or self._paused):
@@ -618,6 +640,48 @@ class Sender(Component):
         if self._paused:
             self._check_limits()
 
+    # -- together with others (see together.py)
+
+    def _join(self) -> None:
+        """All that came is written, and the kernel has taken it."""
+        subscription, together = self._subscription, self._together
+        assert subscription is not None
+        assert together is not None
+        inbox = self.inbox()
+        if not inbox.depth and subscription.feeds_alone(inbox):
+            together.join(subscription, self)
+
+    def is_up_to_date(self, subscription: SubscribeTo) -> bool:
+        """Is all that was published to this subscription with the kernel, and would more be written at once?"""
+        inbox, turn = self.inbox(), self._turn
+        return (
+            not inbox.queue
+            and (turn.waiting is not None or turn.rests_on is not None)  # at the head of main()'s first loop
+            and not self._paused
+            and self._out is not None
+            and subscription.feeds_alone(inbox)
+        )
+
+    @property
+    def out(self) -> Callable[[bytes], None] | None:
+        """What hands a block to the transport; None while there is none."""
+        return self._out
+
+    def has_written(self, block: bytes, messages: list[Any]) -> bool:
+        """Count what was published and written without its turn. False if something else waits in its inbox."""
+        inbox = self._inboxes["inbox"]
+        self.wire_bytes += len(block)
+        inbox.count_taken(len(messages))
+        inbox.last = messages[-1]
+        if self._paused:
+            self._check_limits()
+        return not inbox.queue
+
+    def _go_alone(self) -> None:
+        """What was published and is not written yet comes into the inbox, and all that follows."""
+        if self._subscription is not None:
+            self._subscription.go_alone()
+
     # -- what the wire reports
 
     def attach(self, wire: Wire) -> None:
@@ -635,6 +699,7 @@ class Sender(Component):
 
     def paused(self) -> None:
         self._paused = True
+        self._go_alone()
         scheduler = self._scheduler
         if self._watch is None and scheduler is not None:
             self._progress_s = scheduler.time()
@@ -647,6 +712,7 @@ class Sender(Component):
     def wire_lost(self) -> None:
         self._wire = self._out = None
         self._paused = False
+        self._go_alone()
         self._unwatch()
         self._wake()
 
@@ -664,6 +730,7 @@ class Sender(Component):
     def cut(self, reason: str, text: str) -> None:
         """Reset the connection."""
         self._out = None
+        self._go_alone()
         if self._wire is not None:
             self._wire.cut(reason, text)
         self._wake()
@@ -746,6 +813,7 @@ class Sender(Component):
     def _drain(self, inbox: Inbox) -> None:
         """What was sent to it still leaves, within drain_s; then the connection is reset."""
         wire, scheduler = self._wire, self._scheduler
+        self._go_alone()
         if wire is None or wire.lost or wire.cut_for:
             return
         try:

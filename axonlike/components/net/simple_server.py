@@ -13,6 +13,7 @@ from axonlike.backplane.local import KIND as BACKPLANE
 from axonlike.component import Component, Step
 from axonlike.components.net.connection import BlockEncoder, Receiver, Sender, SendLimits, Wire, address_text
 from axonlike.components.net.listening import Listener, Tls
+from axonlike.components.net.together import Together
 from axonlike.driven import Driven
 from axonlike.errors import ComponentError, NameNotProvided, UsageError, hide_secrets
 from axonlike.linkage import final_inbox
@@ -80,7 +81,7 @@ class SimpleServer(Listener):
         self.needs = (needs,) if isinstance(needs, str) else tuple(needs)
         self.limits = SendLimits(pending_limit_bytes, soft_limit_bytes, soft_limit_s, stall_timeout_s, drain_s)
         self.idle_timeout_s = idle_timeout_s
-        self.encoder = BlockEncoder(self.framing)
+        self.together = Together(BlockEncoder(self.framing))
         self._arguments = _arguments_of(factory)
         self._told_missing: set[str] = set()
 
@@ -155,7 +156,7 @@ class _Served(Component):
         self.server = server
         self.address = address
         self.handler = _made(server, address)
-        self.sender = Sender(server.encoder, server.limits)
+        self.sender = Sender(server.together.encoder, server.limits, together=server.together)
         self.receiver = Receiver(server.framing)
         self.wire = Wire(
             self, self.receiver, self.sender, peer=self.name, path=server.path, keep_open=server.tls is None,

@@ -11,6 +11,7 @@ from axonlike.box import Inbox
 from axonlike.component import Component
 from axonlike.components.net.connection import BlockEncoder, Receiver, Sender, SendLimits, Wire, address_text
 from axonlike.components.net.listening import Listener, Tls
+from axonlike.components.net.together import Together
 from axonlike.errors import WiringError
 from axonlike.linkage import Box
 from axonlike.part import Part
@@ -39,7 +40,7 @@ class TCPConnection(Component):
         self._address = address
         self._sock: socket.socket | None = sock
         self._receiver = Receiver(server.framing)
-        self._sender = Sender(server.encoder, server.limits)
+        self._sender = Sender(server.together.encoder, server.limits, together=server.together)
         self._wire = Wire(
             self, self._receiver, self._sender, peer=self.name, path=server.path, keep_open=server.tls is None,
             linger_s=2.0 if server.tls is None else 0.0,
@@ -131,7 +132,7 @@ class TCPServer(Listener):
         )  # fmt: skip
         self.framing = framing_named(framing, limit_bytes=line_limit_bytes)
         self.limits = SendLimits(pending_limit_bytes, soft_limit_bytes, soft_limit_s, stall_timeout_s, drain_s)
-        self.encoder = BlockEncoder(self.framing)
+        self.together = Together(BlockEncoder(self.framing))
         self._offered: dict[TCPConnection, Timer] = {}
 
     def begin(self) -> None:

@@ -6,6 +6,7 @@ import builtins
 import itertools
 import math
 import os
+import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -386,8 +387,96 @@ def test_the_error_names_the_streams_that_there_are() -> None:
 
 def test_after_its_input_it_lingers_while_somebody_listens() -> None:
     fake = FakeLSL()
-    feeder, outlet = Feeder([Chunk(np.zeros((1, 2), "f4"), of("f4"))]), LSLOutlet(lsl=fake, linger_s=3.0)
-    assert run_virtual(Pipeline(feeder, outlet)) == pytest.approx(3.0)
+    feeder, outlet = Feeder([Chunk(np.zeros((1, 2), "f4"), of("f4"))]), LSLOutlet(lsl=fake, linger_s=3000.0)
+    took_s = run_virtual(Pipeline(feeder, outlet))  # real time counts too, while its thread works
+    assert took_s == pytest.approx(3000.0, abs=HANG_GUARD_S)
+
+
+class SlowLSL(FakeLSL):
+    """liblsl, whose outlets end when they may: `ends` are the threads in which one has begun to end."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.ends: queue.Queue[str] = queue.Queue()
+        self.may_end = threading.Semaphore(0)
+        self.made = 0
+        slow = self
+
+        class Outlet:
+            def __init__(self, _info: Any) -> None:
+                slow.made += 1
+
+            def push_chunk(self, _values: np.ndarray, _stamp_s: float) -> None:
+                if error is not None:
+                    raise error
+
+            def have_consumers(self) -> bool:
+                return False
+
+            def __del__(self) -> None:
+                slow.ends.put(threading.current_thread().name)
+                assert slow.may_end.acquire(timeout=HANG_GUARD_S)
+
+        self.StreamOutlet = Outlet  # type: ignore[assignment]
+
+    def wait_for_an_end(self) -> str:
+        return self.ends.get(timeout=HANG_GUARD_S)
+
+
+TWO_DESCRIPTIONS = [
+    Chunk(np.zeros((1, 2), "f4"), of("f4"), 0),
+    Chunk(np.zeros((1, 3), "f4"), of("f4", (3,)), 0),
+]
+
+
+def test_an_outlet_that_takes_long_to_end_does_not_hold_the_scheduler_and_the_component_ends_after_it() -> None:
+    class UntilItEnds(Component):
+        over = threading.Event()
+
+        def main(self) -> Any:
+            try:
+                while True:
+                    yield self.wait()
+            finally:
+                self.over.set()
+
+    slow, following = SlowLSL(), UntilItEnds()
+    with Bench(
+        FEEDER=Feeder(TWO_DESCRIPTIONS), OUT=LSLOutlet(lsl=slow), NEXT=following, links="FEEDER -> OUT -> NEXT"
+    ) as bench:
+        try:
+            for made in (1, 2):  # one ends before the next begins, and the last with the component
+                assert slow.wait_for_an_end().startswith("axonlike:")
+                assert bench.scheduler.call(lambda: slow.made, HANG_GUARD_S) == made
+                assert not following.over.is_set()
+                slow.may_end.release()
+            assert following.over.wait(HANG_GUARD_S)
+        finally:
+            slow.may_end.release(2)
+
+
+def test_one_that_does_not_end_by_the_deadline_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    slow, pause = SlowLSL(), threading.Event()
+    scheduler = Scheduler(stop_deadline_s=0.05)
+    outlet = LSLOutlet("mine", lsl=slow)
+    scheduler.start_in_thread(Pipeline(Feeder([TWO_DESCRIPTIONS[0], PAUSE(1000)]), outlet))
+    try:
+        while not outlet.sent_rows:
+            pause.wait(0.01)
+        scheduler.call_from_thread(scheduler.stop)
+        assert scheduler.join(HANG_GUARD_S)
+        slow.wait_for_an_end()
+        assert "LSLOutlet did not stop within 0.05 s: its thread is still in:" in caplog.text
+    finally:
+        slow.may_end.release()
+
+
+def test_the_outlet_of_one_that_fails_does_not_end_in_the_schedulers_thread_either() -> None:
+    slow = SlowLSL(OSError("no buffer space"))
+    slow.may_end.release()
+    with pytest.raises(ComponentError, match="no buffer space"):
+        run_virtual(Pipeline(Feeder(TWO_DESCRIPTIONS), LSLOutlet(lsl=slow)))
+    assert slow.wait_for_an_end().startswith("axonlike:")
 
 
 class FakeInlet:

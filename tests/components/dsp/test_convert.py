@@ -170,6 +170,60 @@ def test_there_and_back_gives_the_raw_values(values: Any, scale: float, offset: 
     assert block.saturated == 0
 
 
+FACTORS = st.floats(1e-6, 1e6) | st.floats(-1e6, -1e-6) | st.sampled_from([0.1, 1.0, -1.0, 1 / 8192])
+OFFSETS = st.floats(-1e9, 1e9) | st.sampled_from([0.0, -3.5, 1e-9])
+
+
+@given(
+    source=st.sampled_from(["f2", "<f4", ">f4", "f8", "i2"]), target=st.sampled_from(["i1", "u1", "<i2", ">i2", "i4"]),
+    direction=st.sampled_from(["raw", "engineering"]), scales=st.tuples(FACTORS, FACTORS),
+    offsets=st.tuples(OFFSETS, OFFSETS), data=st.data(),
+)  # fmt: skip
+def test_near_the_limits_too_each_value_is_what_the_formula_gives_limited_and_counted(
+    source: str, target: str, direction: Any, scales: Any, offsets: Any, data: st.DataObject
+) -> None:
+    work = np.result_type(source, target, np.float32)
+    scale, offset = np.array(scales, work), np.array(offsets, work)
+    limits = np.iinfo(np.dtype(target))
+    near = data.draw(
+        npst.arrays(np.int64, (5, 2), elements=st.sampled_from([int(limits.min), int(limits.max), 0]))
+    ) + data.draw(npst.arrays(np.float64, (5, 2), elements=st.floats(-3, 3) | st.sampled_from([0.5, -0.5])))
+    with np.errstate(all="ignore"):
+        values = (near * scale + offset if direction == "raw" else (near - offset) / scale).astype(source)
+        worked = values.astype(work)
+        wanted = np.rint((worked - offset) / scale if direction == "raw" else worked * scale + offset)
+    if np.dtype(source).kind == "f" and data.draw(st.booleans()):
+        values[0, 0], wanted[0, 0] = np.nan, np.nan
+    fits = (wanted >= limits.min) & (wanted <= limits.max)
+    block = Convert(to=direction, dtype=target, scale=scales, offset=offsets)
+    # A chunk in which all fits is not looked at value by value; a row that does not fit must not hide in one.
+    for rows in (slice(None), *(slice(row, row + 1) for row in range(5))):
+        block.saturated = 0
+        found = converted(values[rows], stream(source), block)
+        assert block.saturated == np.count_nonzero(~fits[rows])
+        limited = np.clip(np.nan_to_num(wanted[rows], nan=0.0), limits.min, limits.max)
+        np.testing.assert_array_equal(found.data, limited)
+
+
+@pytest.mark.parametrize("target", ["f4", "f8", "<i2", "i8"])
+@pytest.mark.parametrize("to", [None, "raw", "engineering"])
+def test_not_even_a_signalling_nan_makes_numpy_warn(target: str, to: Any) -> None:
+    values = np.array([0x7F800001, 0x3F800000], ">u4").view(">f4")  # one of these, and 1.0
+    found = converted(values, stream(">f4"), Convert(to=to, dtype=target, **({"scale": 0.5} if to else {})))
+    wanted = {None: 1.0, "raw": 2.0, "engineering": 0.5}[to]
+    nan = np.nan if target[0] == "f" else 0
+    np.testing.assert_array_equal(found.data, np.array([[nan, np.rint(wanted) if nan == 0 else wanted]]))
+
+
+def test_a_short_chunk_after_a_long_one_and_one_without_rows() -> None:
+    block, info = Convert(to="raw", dtype="i2", scale=0.5), stream("f4")
+    for rows in (6, 2, 0, 6):
+        data = np.arange(2 * rows, dtype="f4").reshape(rows, 2)
+        (found,) = block.feed(Chunk(data, info))
+        np.testing.assert_array_equal(found.data, data * 2)
+        assert not found.data.flags.writeable
+
+
 def test_what_is_as_wanted_already_goes_on_as_it_is() -> None:
     info = stream("f4")
     chunk = Chunk(np.zeros((3, 2), "f4"), info)
