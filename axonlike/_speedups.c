@@ -1,12 +1,13 @@
-/* The short ways of the kernel, in C.
+/* The short ways of the kernel, and of a plot's call, in C.
 
-   Everything here exists in Python too, in component.py, box.py and scheduler.py, and the Python is what counts: it
-   is complete, it is what runs where no compiler was found, and each function below takes a usual case alone. It
-   looks whether the case is that one, does it as the Python would, and otherwise calls the Python function. So what
-   is rare (a box that is full or not made yet, a policy that drops, a tap, a time-out, an error) is written once.
+   Everything here exists in Python too, in component.py, box.py, scheduler.py and plotting/liveplot.py, and the Python
+   is what counts: it is complete, it is what runs where no compiler was found, and each function below takes a usual
+   case alone. It looks whether the case is that one, does it as the Python would, and otherwise calls the Python
+   function. So what is rare (a box that is full or not made yet, a policy that drops, a tap, a time-out, an error) is
+   written once.
 
-   `install` (called by speedups.py) is told the classes. It reads from them where their slots lie, which is all that
-   is known here of their layout, and puts the functions below in the place of the Python ones.
+   `install` and `install_call` (speedups.py calls them) are told the classes. They read from them where their slots
+   lie, which is all that is known here of their layout, and put the functions below in the place of the Python ones.
 
    Only the thread that holds the interpreter's lock runs this, and no function gives the lock away between its look
    at a box and what it does with it, except by calling Python. */
@@ -609,6 +610,45 @@ fast_run_ready(PyObject *self, PyObject *Py_UNUSED(nothing))
     Py_RETURN_NONE;
 }
 
+/* -- a call of a plot */
+
+static PyTypeObject *Plot, *Desk;
+static struct {
+    Py_ssize_t desk;
+} of_plot;
+static struct {
+    Py_ssize_t args, kwargs, offered, due;
+} of_desk;
+
+static PyObject *
+fast_call(PyObject *self, PyObject *arguments, PyObject *keywords)
+{
+    PyObject *desk = SLOT(self, of_plot.desk);
+    if (!is(desk, Desk)) {
+        PyErr_SetString(PyExc_AttributeError, "the plot was never made: call LivePlot.__init__ before it");
+        return NULL;
+    }
+    if (keywords == NULL) {
+        keywords = PyDict_New();
+    }
+    else { /* made for this call, as a rule; another's may change */
+        keywords = Py_REFCNT(keywords) == 1 ? Py_NewRef(keywords) : PyDict_Copy(keywords);
+    }
+    if (keywords == NULL) {
+        return NULL;
+    }
+    set_slot(desk, of_desk.args, arguments);
+    set_slot(desk, of_desk.kwargs, keywords);
+    Py_DECREF(keywords);
+    if (add_to_slot(desk, of_desk.offered, 1) < 0) {
+        return NULL;
+    }
+    if (SLOT(desk, of_desk.due) == Py_True) {
+        return PyObject_CallMethod(desk, "lay_down", NULL);
+    }
+    Py_RETURN_NONE;
+}
+
 /* -- putting them in place */
 
 #define FAST(function) ((PyCFunction)(void (*)(void))(function))
@@ -763,8 +803,50 @@ install(PyObject *Py_UNUSED(module), PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+static PyMethodDef update = {"update", FAST(fast_call), METH_VARARGS | METH_KEYWORDS, NULL};
+
+PyDoc_STRVAR(install_call_doc, "install_call(plot, desk)\n--\n\nTake the calls of the class `plot`. Once.");
+
+static PyObject *
+install_call(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyTypeObject *plot, *desk;
+    if (Plot != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "installed already");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(arguments, "O!O!:install_call", &PyType_Type, &plot, &PyType_Type, &desk)) {
+        return NULL;
+    }
+    if ((of_plot.desk = offset(plot, "_desk")) < 0 || (of_desk.args = offset(desk, "args")) < 0 ||
+        (of_desk.kwargs = offset(desk, "kwargs")) < 0 || (of_desk.offered = offset(desk, "offered")) < 0 ||
+        (of_desk.due = offset(desk, "due")) < 0) {
+        return NULL;
+    }
+    PyObject *doc = PyObject_GetAttrString((PyObject *)plot, "__call__");
+    Py_XSETREF(doc, doc == NULL ? NULL : PyObject_GetAttrString(doc, "__doc__"));
+    if (doc == NULL) {
+        return NULL;
+    }
+    update.ml_doc = doc == Py_None ? NULL : PyUnicode_AsUTF8(doc); /* the function keeps it alive */
+    Py_DECREF(doc);
+    PyObject *descriptor = PyDescr_NewMethod(plot, &update);
+    if (descriptor == NULL || PyObject_SetAttrString((PyObject *)plot, "update", descriptor) < 0) {
+        Py_XDECREF(descriptor);
+        return NULL;
+    }
+    Py_DECREF(descriptor);
+    Plot = (PyTypeObject *)Py_NewRef(plot);
+    Desk = (PyTypeObject *)Py_NewRef(desk);
+    /* A subclass with a __call__ of its own gets that, made later; `plot.__call__` is the Python function still. */
+    plot->tp_call = fast_call;
+    PyType_Modified(plot);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"install", install, METH_VARARGS, install_doc},
+    {"install_call", install_call, METH_VARARGS, install_call_doc},
     {NULL, NULL, 0, NULL},
 };
 

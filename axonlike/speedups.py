@@ -1,4 +1,4 @@
-"""The short ways of the kernel in C (_speedups.c), put in the place of the Python ones where they were compiled.
+"""The short ways of the kernel, and of a plot's call, in C (_speedups.c), in the place of the Python ones.
 
 A component's `send`, `recv`, `data_ready`, `wait` and the scheduler's loop run for every message, and what they cost
 is mostly what Python takes to call a function. The compiled ones take the usual case and call the Python function for
@@ -14,38 +14,55 @@ import os
 import time
 import warnings
 from collections import deque
+from collections.abc import Callable
+from types import ModuleType
 
 from axonlike import box, scheduler, waits
 from axonlike.component import Component
 from axonlike.turn import Turn
 
-__all__ = ["in_use"]
+__all__ = ["in_use", "install_call"]
 
 
-def _install() -> bool:
+def _compiled() -> ModuleType | None:
     if os.environ.get("AXONLIKE_SPEEDUPS") == "0":
-        return False
+        return None
     try:
         import axonlike._speedups as compiled
     except ImportError:  # nothing was compiled
-        return False
-    generator = (number for number in range(0))
+        return None
+    return compiled
+
+
+def _fits(install: Callable[..., None], *arguments: object) -> bool:
     try:
-        compiled.install(
-            Component, box.Inbox, Turn, waits.Wait, scheduler.Scheduler, deque, generator.send, waits.PLAIN,
-            waits.PAUSE, box._NOTHING, time.perf_counter, scheduler.SLICE_S, scheduler._LONGEST_STRIDE,
-            scheduler._PARKS,
-        )  # fmt: skip
+        install(*arguments)
     except TypeError as exc:
         warnings.warn(
-            f"{compiled.__file__} was compiled for another version of axonlike ({exc}) and is not used: "
-            "install axonlike again (scripts/setup in a clone)",
+            f"axonlike's C was compiled for another version of it ({exc}) and is not used: install axonlike again "
+            "(scripts/setup in a clone)",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
         return False
     return True
 
 
+def _install() -> bool:
+    generator = (number for number in range(0))
+    return _module is not None and _fits(
+        _module.install,
+        Component, box.Inbox, Turn, waits.Wait, scheduler.Scheduler, deque, generator.send, waits.PLAIN, waits.PAUSE,
+        box._NOTHING, time.perf_counter, scheduler.SLICE_S, scheduler._LONGEST_STRIDE, scheduler._PARKS,
+    )  # fmt: skip
+
+
+def install_call(plot: type, desk: type) -> None:
+    """Do in C what a call of a plot does: lay its arguments on `_desk`, an object of the class `desk`."""
+    if in_use and _module is not None:
+        _fits(_module.install_call, plot, desk)
+
+
+_module = _compiled()
 in_use = _install()
 """Are the compiled ways in place?"""

@@ -19,6 +19,9 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+from threading import get_ident
 from typing import Any, ClassVar
 
 from axonlike.box import Inbox
@@ -110,11 +113,30 @@ class ThreadedComponent(Component):
     # -- the component's methods, for both threads
 
     def send(self, message: Any, box: str = "outbox") -> None:
-        body = self._body
-        if body is not None and body.ident == threading.get_ident():
-            body.send(message, box)
-        else:
+        thread = self._body
+        if thread is None or thread.ident != get_ident():
             super().send(message, box)
+            return
+        # All in one function: it runs for each message, and a thread that is woken for one finds its caches cold.
+        if thread.stopped:
+            raise Stopped
+        outgoing = thread.outgoing
+        link: Any = self._links.get(box)
+        if link is None:
+            self.outbox_spec(box)  # raises here, where the script's line is
+        if outgoing:
+            # What is under way counts as if it all went to this box: the limit is kept, at times a little early.
+            if link is not None and link.policy == "block":
+                if len(outgoing) + len(link.queue) >= link.limit:
+                    thread.wait_for_room()
+            elif len(outgoing) >= _UNDER_WAY:
+                thread.wait_for_room()
+        elif link is not None and link.full:
+            thread.wait_for_room()
+        # Append before waking: the scheduler takes what is there, then sleeps.
+        outgoing.append((box, message))
+        if not thread.posted:
+            thread.post()
 
     def send_many(self, messages: Iterable[Any], box: str = "outbox") -> None:
         for message in messages:
@@ -195,8 +217,8 @@ class _Thread:
         # scheduler's thread. Until then those senders are not blocked for good, though the thread rests.
         self._settles_asked = 0
         self._settles_done = 0
-        self._outgoing: deque[tuple[str, Any]] = deque()
-        self._posted = False
+        self.outgoing: deque[tuple[str, Any]] = deque()
+        self.posted = False
         self._failure: BaseException | None = None  # what sending its messages raised, in the scheduler's thread
         self._bell = threading.Semaphore(0)
         self._room_wanted = False
@@ -223,10 +245,7 @@ class _Thread:
 
     def waits_for_messages(self) -> bool:
         return (
-            self.idle
-            and self._rung == self._heard
-            and not self._outgoing
-            and self._settles_asked == self._settles_done
+            self.idle and self._rung == self._heard and not self.outgoing and self._settles_asked == self._settles_done
         )
 
     def rests(self) -> bool:
@@ -238,19 +257,26 @@ class _Thread:
 
     def _pump(self) -> None:
         """Send what the thread has handed over. Clears the mark first: what is appended from now on posts anew."""
-        self._posted = False
-        component, outgoing = self.component, self._outgoing
-        send_many = super(ThreadedComponent, component).send_many
-        if component._state is State.ENDED:
+        self.posted = False
+        component, outgoing = self.component, self.outgoing
+        if component._stands is State.ENDED:
             outgoing.clear()
             return
+        popleft = outgoing.popleft
         try:
-            while outgoing:
-                box, message = outgoing.popleft()
-                run = [message]
-                while outgoing and outgoing[0][0] == box:
-                    run.append(outgoing.popleft()[1])
-                send_many(run, box)
+            while number := len(outgoing):
+                if number == 1:
+                    box, message = popleft()
+                    Component.send(component, message, box)
+                    continue
+                taken = [popleft() for _ in range(number)]
+                box = taken[0][0]
+                run = [message for name, message in taken if name == box]
+                if len(run) == number:
+                    Component.send_many(component, run, box)
+                else:
+                    for box, entries in groupby(taken, itemgetter(0)):
+                        Component.send_many(component, [message for _, message in entries], box)
         except BaseException as exc:
             outgoing.clear()
             self.stop()
@@ -363,37 +389,16 @@ class _Thread:
         self._listens = False
         self._heard += 1
 
-    def send(self, message: Any, box: str) -> None:
-        if self.stopped:
-            raise Stopped
-        outgoing = self._outgoing
-        link: Any = self.component._links.get(box)
-        if link is None:
-            self.component.outbox_spec(box)  # raises here, where the script's line is
-        if outgoing:
-            # What is under way counts as if it all went to this box: the limit is kept, at times a little early.
-            limit = link.limit if link is not None and link.policy == "block" else _UNDER_WAY
-            if len(outgoing) + (len(link.queue) if limit != _UNDER_WAY else 0) >= limit:
-                self._wait_for_room()
-        elif link is not None and link.full:
-            self._wait_for_room()
-        # Append before waking: the scheduler takes what is there, then sleeps.
-        outgoing.append((box, message))
-        if not self._posted:
-            self._posted = True
-            if not self.scheduler.call_from_thread(self._pump):
-                raise Stopped
-
-    def _wait_for_room(self) -> None:
+    def wait_for_room(self) -> None:
         """Rest until all that was handed over has been sent, and no box that is fed is full."""
         self._room_wanted = True
-        self._post()
+        self.post()
         while self._room_wanted:
             self._listen()
             self._check()
 
-    def _post(self) -> None:
-        self._posted = True
+    def post(self) -> None:
+        self.posted = True
         if not self.scheduler.call_from_thread(self._pump):
             raise Stopped
 

@@ -3,7 +3,8 @@
 A publisher needs no link to its subscribers, and no component stands between them: `Backplane.publish_many` puts the
 messages straight into the inbox that each subscription feeds. One slow subscriber costs itself only: its inbox drops
 by its policy, and counts. Where a subscription feeds a TCP connection nothing is dropped; there a limit in bytes and
-time holds instead, and a client past it is cut.
+time holds instead, and a client past it is cut; and clients that are up to date get what is published through a group
+that writes to all of them (components/net/together.py).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from axonlike.box import DEFAULT_LIMIT, Inbox, Policy, check_policy
 from axonlike.component import Component
@@ -26,6 +27,16 @@ log = logging.getLogger("axonlike.backplane")
 
 KIND = "backplane"
 _A_STEP = 256  # messages that PublishTo hands on before others get their turn
+
+
+class Way(Protocol):
+    """What the Backplane hands messages to on behalf of several subscriptions."""
+
+    def hand_on(self, messages: list[Any] | tuple[Any, ...]) -> None:
+        """What was published. It must not fail, nor change who is subscribed."""
+
+    def leave(self, subscription: SubscribeTo) -> None:
+        """It is served no longer; what it has yet to get goes its own way."""
 
 
 class Backplane(Component):
@@ -47,15 +58,13 @@ class Backplane(Component):
         self.name = f"Backplane({name})"
         self.published = 0
         self.history: deque[Any] = deque(maxlen=history)
-        self._subscribers: dict[SubscribeTo, None] = {}
-        self._to_deliver: tuple[SubscribeTo, ...] | None = ()
+        self._subscribers: dict[SubscribeTo, Way | None] = {}
+        self._to_deliver: tuple[Way | SubscribeTo, ...] | None = ()
 
     @property
     def subscribers(self) -> tuple[SubscribeTo, ...]:
         """Who gets what is published."""
-        if self._to_deliver is None:
-            self._to_deliver = tuple(self._subscribers)
-        return self._to_deliver
+        return tuple(self._subscribers)
 
     def publish(self, message: Any) -> None:
         """Give a message to every subscriber. In the scheduler's thread only."""
@@ -67,18 +76,41 @@ class Backplane(Component):
         self.published += len(batch)
         if self.history.maxlen:
             self.history.extend(batch)
-        for subscriber in self.subscribers:
-            subscriber.hand_on(batch)
+        deliver = self._to_deliver
+        if deliver is None:
+            # The common ways first: who leaves one while this loop runs has its share, for he takes it along.
+            ways = dict.fromkeys(way for way in self._subscribers.values() if way is not None)
+            singles = (subscriber for subscriber, way in self._subscribers.items() if way is None)
+            deliver = self._to_deliver = (*ways, *singles)
+        for way in deliver:
+            way.hand_on(batch)
 
     def subscribe(self, subscriber: SubscribeTo) -> None:
         """From now on `subscriber` gets what is published."""
-        self._subscribers[subscriber] = None
+        self._subscribers.setdefault(subscriber, None)
         self._to_deliver = None
 
     def unsubscribe(self, subscriber: SubscribeTo) -> None:
         """Harmless if it is not subscribed."""
+        way = self._subscribers.get(subscriber)
+        if way is not None:
+            way.leave(subscriber)
         self._subscribers.pop(subscriber, None)
         self._to_deliver = None
+
+    def deliver_through(self, subscriber: SubscribeTo, way: Way | None) -> None:
+        """From now on `subscriber` gets what is published by this way (None: by itself, as at first)."""
+        if subscriber in self._subscribers:
+            self._subscribers[subscriber] = way
+            self._to_deliver = None
+
+    def way_of(self, subscriber: SubscribeTo) -> Way | None:
+        """The way by which it gets what is published; None: by itself, or not at all."""
+        return self._subscribers.get(subscriber)
+
+    def serves_alone(self, subscriber: SubscribeTo) -> bool:
+        """Is it subscribed, and gets what is published by itself?"""
+        return self._subscribers.get(subscriber, self) is None
 
     def provide(self, scheduler: Scheduler) -> None:
         scheduler.provide(KIND, self.topic, self)
@@ -166,6 +198,11 @@ class SubscribeTo(Component):
         self._into: Inbox | None = None
         self._too_early: list[Any] | None = None  # what was published since the subscription, before its start
 
+    @property
+    def backplane(self) -> Backplane | None:
+        """The one that it is subscribed to, from its start on."""
+        return self._backplane
+
     def resolve(self, scheduler: Scheduler) -> None:
         self._backplane = _find(self.topic, scheduler, self)
         self._too_early = list(self._backplane.history)
@@ -197,6 +234,7 @@ class SubscribeTo(Component):
         return None
 
     def resolve_outbox(self, box: str) -> None:
+        self.go_alone()  # what it has yet to get was published while its outbox led where it led until now
         super().resolve_outbox(box)
         # Linked anew while it runs. Once it has a body, that serves any destination.
         if box == "outbox" and self._state is State.OUTSIDE and self._too_early is None:
@@ -207,7 +245,7 @@ class SubscribeTo(Component):
 
     def _configure(self, inbox: Inbox, owner: Component) -> None:
         if getattr(owner, "takes_subscriptions", None) is not None:
-            owner.takes_subscriptions(inbox)  # type: ignore[attr-defined]
+            owner.takes_subscriptions(inbox, self)  # type: ignore[attr-defined]
         elif self._limit is not None or self._policy is not None or inbox.policy == "block":
             policy = self._policy or ("drop_oldest" if inbox.policy == "block" else inbox.policy)
             inbox.configure(DEFAULT_LIMIT if self._limit is None else self._limit, policy)
@@ -225,12 +263,30 @@ class SubscribeTo(Component):
             if into is None or into.closed:
                 for message in messages:
                     self.send(message)
+            elif into.owner is self:
+                into.put_many(messages)
             else:
-                # By the box's name, not to the inbox kept in `_into`: so a tap on the outbox sees it too.
-                (into if into.owner is self else self._links["outbox"]).put_many(messages)
+                self.put_many(messages)
         except AxonlikeError as exc:  # policy "error": the subscription fails, the publisher goes on
             if self._scheduler is not None:
                 self._scheduler.part_failed(self, exc)
+
+    def put_many(self, messages: list[Any] | tuple[Any, ...]) -> None:
+        """Send these on, in the order of what was published."""
+        # By the box's name, not to the inbox kept in `_into`: so a tap on the outbox sees it too.
+        self._links["outbox"].put_many(messages)
+
+    def feeds_alone(self, inbox: Inbox) -> bool:
+        """Does its outbox lead straight to this inbox, untapped, and nobody else's?"""
+        return self._links.get("outbox") is inbox and all(
+            sender is self or _is_part_of(self, sender) for sender in inbox.feeders or ()
+        )
+
+    def go_alone(self) -> None:
+        """Leave those together with whom it gets what is published; harmless if it is by itself."""
+        way = self._backplane.way_of(self) if self._backplane is not None else None
+        if way is not None:
+            way.leave(self)
 
     def main(self) -> Generator[Any, Any, None]:
         """Only where the inbox at the end has other senders too: hand on under back-pressure."""
@@ -248,7 +304,7 @@ class SubscribeTo(Component):
         super().unlink_all(shut_down)
 
 
-def _is_part_of(component: Component, chassis: Component) -> bool:
+def _is_part_of(component: Component, chassis: object) -> bool:
     """Does the chassis only pass on what the component sends?"""
     above = component._parent
     while above is not None:

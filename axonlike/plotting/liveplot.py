@@ -21,6 +21,8 @@ from axonlike.plotting.params import Params, params_of
 from axonlike.plotting.plotter import name_of
 from axonlike.plotting.sender import Desk, Sender, Snapshot, Viewer
 from axonlike.plotting.window import VIEWER, Window
+from axonlike.scheduler import new_loop
+from axonlike.speedups import install_call
 
 if TYPE_CHECKING:
     import ssl
@@ -71,6 +73,8 @@ class LivePlot:
     calculation goes on; `reopen` starts another. Only one thread at a time may call the plot.
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_desk")  # a slot for what each call looks up
+
     def __init__(
         self,
         plotter: type | None = None,
@@ -96,6 +100,8 @@ class LivePlot:
         self.title = title or _name_of_script()
         self._desk = Desk()
         self._events: deque[Did] = deque(maxlen=_MOST_EVENTS)
+        self.events_dropped = 0
+        """How many of `events` nobody took in time."""
         self.on_event: Callable[[Did], None] | None = None
         """Is called with each of `events`, in the thread beside the calculation."""
         self._closed_by_user = False
@@ -112,7 +118,7 @@ class LivePlot:
         if self._is_off:
             self._desk.due = False
             return
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_loop()
         self._thread = threading.Thread(target=self._run_loop, name="axonlike-plot", daemon=True)
         self._thread.start()
         self._sender = Sender(
@@ -150,8 +156,9 @@ class LivePlot:
 
     # -- what a calculation calls
 
-    def __call__(self, *args: Any, **kwargs: Any) -> None:
-        """Show these values."""
+    # With a `self` that has no name, "self" may be the name of a value, and names are not compared with it.
+    def __call__(self, /, *args: Any, **kwargs: Any) -> None:
+        """Show these values. `update` is the same."""
         desk = self._desk
         desk.args = args
         desk.kwargs = kwargs
@@ -193,9 +200,12 @@ class LivePlot:
         self._in_loop(self._start_window())
 
     def events(self) -> list[Did]:
-        """What users have done in the windows since the last call: keys, clicks, "closed". At most the last 1000."""
+        """What users have done in the windows since the last call: keys, clicks, "closed".
+
+        The last 1000 are kept; `events_dropped` counts the others.
+        """
         events = []
-        while self._events:
+        while self._events:  # one by one: the thread beside may put another one in
             events.append(self._events.popleft())
         return events
 
@@ -306,6 +316,8 @@ class LivePlot:
     def _did(self, did: Did) -> None:
         if did.what == "closed" and not self._closed_by_user and self._window is not None:
             return  # told when its process has ended
+        if len(self._events) == self._events.maxlen:
+            self.events_dropped += 1
         self._events.append(did)
         if self.on_event is not None:
             self.on_event(did)
@@ -384,6 +396,7 @@ def _name_of_script() -> str:
     return Path(script).stem if script else "axonlike"
 
 
+install_call(LivePlot, Desk)
 _open: weakref.WeakSet[LivePlot] = weakref.WeakSet()
 
 

@@ -73,11 +73,14 @@ class Desk:
 
     def lay_down(self) -> None:
         """Copy what the last call showed, as it is now."""
-        # Thirty times a second in the calculation's thread: arrays are copied without a call of our own for each.
+        # Thirty times a second in the calculation's thread: no call of our own for an array, which before Python 3.12
+        # a comprehension would be too.
         self.due = False
         began_s = perf_counter()
-        args = [value.copy("K") if type(value) is ndarray else copied(value) for value in self.args]
-        kwargs = {}
+        args: list[Any] = []
+        for value in self.args:
+            args.append(value.copy("K") if type(value) is ndarray else copied(value))
+        kwargs: dict[str, Any] = {}
         for name, value in self.kwargs.items():
             kwargs[name] = value.copy("K") if type(value) is ndarray else copied(value)
         self.snapshot = self.offered, began_s - self.began_s, args, kwargs

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 from axonlike.plotting.messages import ANSWER_LIMIT_BYTES, BadMessage, Did, Failed, Message, Ready, decode
 from axonlike.plotting.sender import Sender, Viewer
@@ -90,8 +91,7 @@ class Window(Viewer, asyncio.Protocol):
             self._transport.close()  # what was written still goes out
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's derive from nothing of asyncio's
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import operator
 import os
 import signal
 import subprocess
@@ -105,6 +107,47 @@ def test_a_program_that_fails_draws_its_last_call_too(viewer: Viewer) -> None:
     assert viewer.lines("frame")[-1]["kwargs"] == {"n": 42}
 
 
+@pytest.mark.parametrize("call", ["__call__", "update"])
+def test_a_value_may_have_any_name(viewer: Viewer, call: str) -> None:
+    with LivePlot(wait=True, viewer=viewer.command()) as plot:
+        getattr(plot, call)(1, self=2, args=3, kwargs=4)
+    frame = viewer.lines("frame")[-1]
+    assert (frame["args"], frame["kwargs"]) == ([1], {"self": 2, "args": 3, "kwargs": 4})
+
+
+def test_a_subclass_may_call_it_in_its_own_way(viewer: Viewer) -> None:
+    class Doubled(LivePlot):
+        def __call__(self, /, *args: Any, **kwargs: Any) -> None:
+            super().__call__(*(2 * value for value in args), **kwargs)
+
+    class Plain(LivePlot):
+        pass
+
+    for cls, drawn in ((Doubled, [2]), (Plain, [1])):
+        with cls(wait=True, viewer=viewer.command()) as plot:
+            plot(1)
+        assert viewer.lines("frame")[-1]["args"] == drawn
+
+
+def test_what_a_caller_does_to_its_own_dict_afterwards_is_not_shown(viewer: Viewer) -> None:
+    values = {"n": 1}
+    with LivePlot(wait=True, viewer=viewer.command()) as plot:
+        assert plot.flush()
+        call = functools.partial(plot, **values)
+        call()
+        call.keywords["n"] = 2
+        values["n"] = 3
+        operator.call(plot, **values)
+        values["n"] = 4
+    assert viewer.lines("frame")[-1]["kwargs"] == {"n": 3}
+
+
+def test_a_plot_that_was_never_made_cannot_be_called() -> None:
+    for call in (LivePlot.__call__, LivePlot.update, lambda plot: plot()):
+        with pytest.raises(AttributeError):
+            call(LivePlot.__new__(LivePlot))
+
+
 def test_flush_waits_until_it_is_drawn(viewer: Viewer) -> None:
     with LivePlot(wait=True, viewer=viewer.command("slow=0.05")) as plot:
         for number in range(50):
@@ -202,6 +245,27 @@ def test_what_is_set_and_done_in_the_window_reaches_the_calculation(viewer: View
         plot.params.dt = 4
         until(lambda: viewer.lines("values"))
     assert viewer.lines("values")[0]["values"] == {"dt": 4.0}
+
+
+def test_events_that_nobody_takes_are_counted(viewer: Viewer) -> None:
+    with LivePlot(window=False, listen="127.0.0.1:0") as plot:
+        for number in range(1005):
+            plot._did(Did("key", key=str(number)))
+        assert plot.events_dropped == 5
+        assert [event.key for event in plot.events()][:2] == ["5", "6"]
+        assert plot.events() == []
+
+
+@pytest.mark.parametrize("kind", ["uvloop", "asyncio"])
+def test_it_runs_on_either_event_loop(viewer: Viewer, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if kind == "uvloop":
+        pytest.importorskip("uvloop")
+    else:
+        monkeypatch.setitem(sys.modules, "uvloop", None)  # what Python itself does to bar an import
+    with LivePlot(wait=True, viewer=viewer.command()) as plot:
+        assert type(plot._loop).__module__.partition(".")[0] == kind
+        plot(n=1)
+    assert viewer.lines("frame")[-1]["kwargs"] == {"n": 1}
 
 
 def test_the_viewer_stays_with_hold_and_goes_without(viewer: Viewer) -> None:
