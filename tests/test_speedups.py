@@ -81,13 +81,12 @@ def test_what_was_compiled_for_other_classes_is_named_and_not_used() -> None:
 @pytest.mark.skipif(not speedups.in_use, reason="nothing is compiled here")
 def test_they_are_installed_once_and_refuse_classes_without_the_slots() -> None:
     import axonlike._speedups as compiled
+    from axonlike.plotting import LivePlot
 
-    import axonlike.plotting
-
-    assert axonlike.plotting.LivePlot
-    for install in (compiled.install, compiled.install_call):
+    installs: tuple[Callable[..., None], ...] = compiled.install, compiled.install_call
+    for install in installs:
         with pytest.raises(RuntimeError, match="installed already"):
-            install()
+            install(LivePlot)
     code = (
         "import importlib.util, sys\n"
         f"spec = importlib.util.spec_from_file_location('axonlike._speedups', {compiled.__file__!r})\n"
