@@ -17,7 +17,7 @@ from typing import Any
 
 from axonlike.part import Part
 from axonlike.shutdown import State
-from axonlike.waits import Foreign
+from axonlike.waits import Foreign, Wait
 
 __all__ = ["AsyncBody", "ComponentTask"]
 
@@ -131,7 +131,7 @@ class AsyncBody:
             raise
         finally:
             _leave_task(loop, task)  # type: ignore[arg-type]
-        if getattr(trap, "_asyncio_future_blocking", None):
+        if type(trap) is not Wait and getattr(trap, "_asyncio_future_blocking", None):
             trap._asyncio_future_blocking = False
             self.awaited = trap
             # Cancelled in the step that has just ended: it must not wait for this first.

@@ -8,6 +8,7 @@ import asyncio
 import resource
 import sys
 from collections.abc import Callable
+from typing import cast
 
 from benchmarks.harness import hide_uvloop
 
@@ -43,9 +44,8 @@ class Subscriber(asyncio.Protocol):
         self.transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self.transport = transport
-        self.transports.add(transport)
+        self.transport = cast("asyncio.WriteTransport", transport)  # uvloop's is no subclass of it
+        self.transports.add(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.transport is not None:
@@ -96,11 +96,20 @@ def asyncio_joined_server(publish_port: int, subscribe_port: int) -> None:
     asyncio.run(_serve(Joined, publish_port, subscribe_port))
 
 
+def uvloop_joined_server(publish_port: int, subscribe_port: int) -> None:
+    """The same on uvloop."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(Joined, publish_port, subscribe_port))
+
+
 SERVERS: dict[str, Callable[[int, int], None]] = {
     "axonlike": axonlike_server,
     "axonlike-no-uvloop": axonlike_server_without_uvloop,
     "asyncio-line": asyncio_line_server,
     "asyncio-joined": asyncio_joined_server,
+    "uvloop-joined": uvloop_joined_server,
 }
 
 

@@ -74,7 +74,7 @@ PAIRS = (
 
 
 def _threads(options: Options) -> Table:
-    rounds = 1 if options.quick else 3
+    rounds = 1 if options.quick else 5
     wakes = medians("wake", tuple(name for pair in PAIRS for name in pair), options.scaled(WAKES), rounds)
     rates = medians("thread", ("axonlike", "asyncio", "raw"), options.scaled(THREAD_MESSAGES), rounds)
     table = Table("Thread -> component", ("wake p50 us", "wake p99 us", "million messages/s"))
@@ -100,7 +100,7 @@ def _threads(options: Options) -> Table:
 
 def _timers(options: Options) -> Table:
     count = options.scaled(TIMERS)
-    found = medians("timers", ("axonlike", "asyncio"), count, 1)
+    found = medians("timers", ("axonlike", "asyncio"), count, 1 if options.quick else 3)
     columns = ("arm us", "late p50 ms", "late p99 ms", "late max ms", "early max ms")
     table = Table(f"Timers: {count:,}, due over one second", columns)
     for name, got in found.items():

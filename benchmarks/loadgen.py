@@ -211,8 +211,10 @@ class Load:
         started = time.monotonic()
         for number in range(int(lines_per_second * seconds)):
             due = started + number / lines_per_second
+            sent_bytes = self.lines_sent * len(self.clients) * self.in_bytes
             while (left := due - time.monotonic()) > 0:
-                self._poll(left, "D", True)
+                # Never asleep while a line is on its way: see loadgen.c.
+                self._poll(left if self.received_bytes == sent_bytes else 0, "D", True)
             self._publish("D", self.lines_sent, 1)
             self.lines_sent += 1
         self._drain(True)

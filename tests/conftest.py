@@ -21,6 +21,7 @@ import asyncio
 import contextlib
 import faulthandler
 import gc
+import math
 import os
 import select
 import signal
@@ -35,6 +36,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 HANG_GUARD_S = 120.0
+HANG_GUARD_STEP_S = 1.0  # so much shorter may it be
 EXIT_GUARD_S = 10.0
 GRACE_S = 2.0
 GRACE_STEP_S = 0.01
@@ -51,6 +53,7 @@ settings.load_profile("axonlike")
 Found = dict[object, str]
 _call_failed = pytest.StashKey[bool]()
 _stderr = pytest.StashKey[int]()
+_guarded_since_s = -math.inf
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -81,6 +84,33 @@ def pytest_report_header() -> str | None:
     return f"AXONLIKE_SHUFFLE={seed} (the ready order is shuffled by this seed)" if seed else None
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a parallel run the slow tests come first, so that none is begun when the other workers have ended.
+
+    xdist gives each of n workers an n-th of the list to begin with. So the modules with slow tests are dealt out to the
+    heads of these parts; a module's stay together, as they may share what is expensive to set up.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    slow: dict[Path, list[pytest.Item]] = {}
+    others = []
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("slow", "system")):
+            slow.setdefault(item.path, []).append(item)
+        else:
+            others.append(item)
+    if workers == 1 or not slow:
+        return
+    hands = [[item for module in list(slow.values())[k::workers] for item in module] for k in range(workers)]
+    places = len(items)
+    items.clear()
+    for left, hand in zip(range(workers, 0, -1), hands):
+        filled = max(0, (places - len(items)) // left - len(hand))
+        items += hand + others[:filled]
+        del others[:filled]
+    items += others
+
+
 def pytest_collection_finish() -> None:
     # Modules and collected tests stay for the whole run; taking them out of the collector's sight makes the
     # gc.collect() after each test cost microseconds in place of tens of milliseconds.
@@ -89,14 +119,28 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    global _guarded_since_s
     marker = item.get_closest_marker("hang_guard")
-    seconds = float(marker.args[0]) if marker else HANG_GUARD_S
-    faulthandler.dump_traceback_later(seconds, exit=True, file=item.config.stash[_stderr])
+    now_s = time.monotonic()
+    # Each start of the guard is one of a thread: what was started a moment ago serves a test of milliseconds too.
+    if marker is not None or now_s > _guarded_since_s + HANG_GUARD_STEP_S:
+        seconds = float(marker.args[0]) if marker else HANG_GUARD_S
+        faulthandler.dump_traceback_later(seconds, exit=True, file=item.config.stash[_stderr])
+        _guarded_since_s = now_s
     try:
         return (yield)
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        if marker is not None or nextitem is None:
+            pytest_sessionfinish()
+        if item.path.name.startswith("test_benchmarks"):
+            gc.freeze()  # the harness of the benchmarks unfreezes all; see pytest_collection_finish
+
+
+def pytest_sessionfinish() -> None:
+    global _guarded_since_s
+    faulthandler.cancel_dump_traceback_later()
+    _guarded_since_s = -math.inf
 
 
 @pytest.hookimpl(wrapper=True)
@@ -145,16 +189,22 @@ def _threads() -> Found:
 
 
 def _descriptors() -> Found:
-    """Open descriptors by number and target. Descriptors of this very listing fail in readlink and drop out."""
-    folder = Path("/proc/self/fd")
-    if not folder.exists():  # not Linux
+    """Open descriptors by number and target. Descriptors of this very listing fail in readlink and drop out.
+
+    Strings in place of paths, and one look for the tracker: this runs twice for each of thousands of tests.
+    """
+    folder = "/proc/self/fd"
+    if not os.path.exists(folder):  # not Linux
         return {fd: fd for fd in os.listdir("/dev/fd")} if os.path.exists("/dev/fd") else {}
+    of_the_tracker = str(_resource_tracker()[0])
     found: Found = {}
     for fd in os.listdir(folder):
-        with contextlib.suppress(OSError):
-            target = os.readlink(folder / fd)
-            if int(fd) != _resource_tracker()[0]:
-                found[fd, target] = f"{fd} -> {target}"
+        try:
+            target = os.readlink(f"{folder}/{fd}")
+        except OSError:
+            continue
+        if fd != of_the_tracker:
+            found[fd, target] = f"{fd} -> {target}"
     return found
 
 
@@ -165,23 +215,33 @@ def _children() -> Found:
     """
     if not os.path.exists("/proc/self/stat"):  # not Linux
         return {}
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return {}  # the quick way: there is none, not even a zombie
     parent = str(os.getpid())
+    of_the_tracker = str(_resource_tracker()[1])
     found: Found = {}
-    lists = [Path(f"/proc/self/task/{tid}/children") for tid in os.listdir("/proc/self/task")]
     with contextlib.suppress(OSError):
-        if not any(list_.read_text() for list_ in lists):
-            return found  # the quick way, where the kernel has it
+        lists = [_read(f"/proc/self/task/{tid}/children") for tid in os.listdir("/proc/self/task")]
+        if b" ".join(lists).split() == [of_the_tracker.encode()]:
+            return found  # the second quickest, where the kernel has it
     for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == _resource_tracker()[1]:
+        if not name.isdigit() or name == of_the_tracker:
             continue
         with contextlib.suppress(OSError):
-            stat = Path("/proc", name, "stat").read_text(errors="replace")
+            stat = _read(f"/proc/{name}/stat").decode(errors="replace")
             # pid (command, may hold blanks and parentheses) state ppid ... starttime, field 22; see proc(5)
             command, _, rest = stat.partition("(")[2].rpartition(")")
             fields = rest.split()
             if fields[1] == parent:
                 found[name, fields[19]] = f"{name} ({command}, state {fields[0]})"
     return found
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read() or b""
 
 
 def _resource_tracker() -> tuple[int | None, int | None]:

@@ -60,6 +60,18 @@ def test_that_hangs():
     threading.Event().wait()
 """
 
+A_HANG_AFTER_OTHERS = """
+@pytest.mark.parametrize("number", range(20))
+def test_that_is_quick(number):
+    pass
+
+def test_that_hangs():
+    threading.Event().wait()
+
+def test_that_comes_after_it():
+    pass
+"""
+
 KEEPS_THE_INTERPRETER = """
 def test_that_fails():
     threading.Thread(target=threading.Event().wait, name="not-a-daemon").start()
@@ -73,8 +85,12 @@ def test_that_fails():
 """
 
 
-def _run(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
-    shutil.copy(HERE / "conftest.py", folder)
+def _run(folder: Path, tests: str, *changed: tuple[str, str]) -> subprocess.CompletedProcess[str]:
+    text = (HERE / "conftest.py").read_text()
+    for line, replaced in changed:
+        assert f"\n{line}" in text
+        text = text.replace(f"\n{line}", f"\n{replaced}")
+    (folder / "conftest.py").write_text(text)
     shutil.copy(HERE.parent / "pyproject.toml", folder)
     (folder / "tests").mkdir()
     (folder / "tests" / "test_inner.py").write_text(SETUP + tests)
@@ -104,8 +120,14 @@ def test_a_hanging_test_ends_the_run_and_shows_where_it_hangs(tmp_path: Path) ->
     assert done.returncode == 1
 
 
+def test_a_hang_is_seen_too_when_the_guard_was_started_for_a_test_before(tmp_path: Path) -> None:
+    done = _run(tmp_path, A_HANG_AFTER_OTHERS, ("HANG_GUARD_S = 120.0", "HANG_GUARD_S = 2.0"))
+    assert "in test_that_hangs" in done.stderr
+    assert done.returncode == 1
+
+
 def test_a_thread_left_behind_does_not_keep_the_run_from_ending(tmp_path: Path) -> None:
-    done = _run(tmp_path, KEEPS_THE_INTERPRETER)
+    done = _run(tmp_path, KEEPS_THE_INTERPRETER, ("EXIT_GUARD_S = 10.0", "EXIT_GUARD_S = 1.0"))
     assert "the real reason" in done.stdout
     assert "1 failed" in done.stdout
     assert "in wait" in done.stderr

@@ -62,9 +62,8 @@ MODULES = _find_modules()
 COMPILED = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in PACKAGE.rglob("*.c")}
 # Importing __main__ would run the command line.
 IMPORTABLE = [module for name, module in MODULES.items() if not name.endswith("__main__")]
-each_module = pytest.mark.parametrize("module", MODULES.values(), ids=str)
-each_importable_module = pytest.mark.parametrize("module", IMPORTABLE, ids=str)
-each_package = pytest.mark.parametrize("module", [m for m in MODULES.values() if m.is_package], ids=str)
+PACKAGES = [module for module in MODULES.values() if module.is_package]
+each_package = pytest.mark.parametrize("module", PACKAGES, ids=str)
 
 
 # --- imports, read from the source --------------------------------------------------------------------------------
@@ -162,23 +161,25 @@ def test_importing_by_the_short_name_is_refused_and_names_the_right_one(name: st
 # --- layers -------------------------------------------------------------------------------------------------------
 
 
-@each_module
-def test_every_module_stands_in_the_layer_table(module: Module) -> None:
-    assert _layer(module.name) is not None, f"{module.name}: give it a layer in tests/{LAYERS_FILE.name}"
+# What holds for every module is one test, which names all that break it: a test each would be thousands of nothing.
 
 
-@each_module
-def test_a_module_imports_from_its_own_layer_or_below(module: Module) -> None:
-    own = _layer(module.name)
-    assert own is not None
+def test_every_module_stands_in_the_layer_table() -> None:
+    without = [name for name in MODULES if _layer(name) is None]
+    assert not without, f"give these a layer in tests/{LAYERS_FILE.name}: {without}"
+
+
+def test_a_module_imports_from_its_own_layer_or_below() -> None:
     wrong = []
-    for found in module.imports:
-        layer = _layer(found.imported)
-        if layer is not None and layer <= own:
-            continue
-        if (module.name, found.imported) in UPWARD and not found.at_module_level:
-            continue
-        wrong.append(f"{module.path}:{found.line}: layer {own} imports {found.imported} of layer {layer}")
+    for module in MODULES.values():
+        own = _layer(module.name)
+        for found in module.imports:
+            layer = _layer(found.imported)
+            if own is not None and layer is not None and layer <= own:
+                continue
+            if (module.name, found.imported) in UPWARD and not found.at_module_level:
+                continue
+            wrong.append(f"{module.path}:{found.line}: layer {own} imports {found.imported} of layer {layer}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -305,27 +306,39 @@ def _defined_names(module: Module) -> set[str]:
     return names
 
 
-@each_module
-def test_every_module_says_what_it_exports(module: Module) -> None:
-    exported = _written_all(module)
-    assert exported is not None, f"{module.path}: no __all__"
-    assert len(exported) == len(set(exported)), f"{module.path}: __all__ names something twice"
-    private = [name for name in exported if name.startswith("_") and name != "__version__"]
-    assert not private, f"{module.path}: __all__ holds private names {private}"
+def test_every_module_says_what_it_exports() -> None:
+    wrong = []
+    for module in MODULES.values():
+        exported = _written_all(module)
+        if exported is None:
+            wrong.append(f"{module.path}: no __all__")
+            continue
+        if len(exported) != len(set(exported)):
+            wrong.append(f"{module.path}: __all__ names something twice")
+        private = [name for name in exported if name.startswith("_") and name != "__version__"]
+        if private:
+            wrong.append(f"{module.path}: __all__ holds private names {private}")
+    assert not wrong, "\n".join(wrong)
 
 
-@each_importable_module
-def test_every_exported_name_exists(module: Module) -> None:
-    loaded = importlib.import_module(module.name)
-    missing = [name for name in _written_all(module) or () if not hasattr(loaded, name)]
-    assert not missing, f"{module.path}: __all__ names {missing}, which the module does not have"
+def test_every_exported_name_exists() -> None:
+    wrong = []
+    for module in IMPORTABLE:
+        loaded = importlib.import_module(module.name)
+        missing = [name for name in _written_all(module) or () if not hasattr(loaded, name)]
+        if missing:
+            wrong.append(f"{module.path}: __all__ names {missing}, which the module does not have")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES.values() if not m.is_package], ids=str)
-def test_a_module_exports_only_what_it_defines(module: Module) -> None:
+def test_a_module_exports_only_what_it_defines() -> None:
     """One name, one home: re-exports are for the __init__ of a package."""
-    foreign = set(_written_all(module) or ()) - _defined_names(module)
-    assert not foreign, f"{module.path}: __all__ names {sorted(foreign)}, defined elsewhere"
+    wrong = []
+    for module in MODULES.values():
+        foreign = set(_written_all(module) or ()) - _defined_names(module)
+        if foreign and not module.is_package:
+            wrong.append(f"{module.path}: __all__ names {sorted(foreign)}, defined elsewhere")
+    assert not wrong, "\n".join(wrong)
 
 
 @each_package
@@ -375,10 +388,10 @@ def test_what_a_package_reexports_is_public_where_it_comes_from(module: Module) 
         assert not missing, f"{module.path}: {missing} not in __all__ of {home}"
 
 
-@each_module
-def test_no_module_takes_private_names_out_of_another(module: Module) -> None:
+def test_no_module_takes_private_names_out_of_another() -> None:
     taken = [
         f"{module.path}:{found.line}: {name} of {found.imported}"
+        for module in MODULES.values()
         for found in module.imports
         for name in found.names
         if name.startswith("_") and name != "__version__"
@@ -418,10 +431,13 @@ def _code_loading(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.value.lineno, "allow_pickle"
 
 
-@each_module
-def test_no_module_can_run_code_from_data(module: Module) -> None:
-    allowed = ALLOWED.get(module.name, set())
-    found = [f"{module.path}:{line}: {what}" for line, what in _code_loading(module.tree) if what not in allowed]
+def test_no_module_can_run_code_from_data() -> None:
+    found = [
+        f"{module.path}:{line}: {what}"
+        for module in MODULES.values()
+        for line, what in _code_loading(module.tree)
+        if what not in ALLOWED.get(module.name, set())
+    ]
     assert not found, "\n".join(found)
 
 
@@ -554,7 +570,7 @@ def test_each_module_can_be_the_first_to_be_imported(needing: bool) -> None:
     """No module may rely on another import having come before it; only a process of its own shows that."""
     tested = [module.name for module in IMPORTABLE if (module.name in _needs_signals()) == needing]
     needed = ["msgspec", "numpy", "scipy.fft", "scipy.signal"] if needing else []
-    packages = [name for name, module in MODULES.items() if module.is_package]
+    packages = [module.name for module in PACKAGES]
     names = f"NAMES, TESTED, PACKAGES, NEEDED = {list(MODULES)!r}, {tested!r}, {packages!r}, {needed!r}"
     done = _python(f"{names}\n{_EACH_FIRST}", extras=needing)
     assert done.returncode == 0, done.stderr

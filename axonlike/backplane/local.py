@@ -278,7 +278,8 @@ class SubscribeTo(Component):
 
     def feeds_alone(self, inbox: Inbox) -> bool:
         """Does its outbox lead straight to this inbox, untapped, and nobody else's?"""
-        return self._links.get("outbox") is inbox and all(
+        links = self._links  # asked by [], which tells a tap; .get does not
+        return ("outbox" in links and links["outbox"] is inbox) and all(
             sender is self or _is_part_of(self, sender) for sender in inbox.feeders or ()
         )
 

@@ -155,8 +155,9 @@ def test_row_16_subscribing_and_leaving_500_times_leaves_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_row_16_subscribing_and_leaving_20_000_times_leaves_nothing() -> None:
-    assert churn(20_000) < 20_000 / 2  # one object left of each would be 20_000
+def test_row_16_subscribing_and_leaving_5000_times_leaves_nothing() -> None:
+    # One object left of each would be 5000. The row's 100 000 are in tests/backplane/test_local.py, and below.
+    assert churn(5000) < 5000 / 2
 
 
 @pytest.mark.soak

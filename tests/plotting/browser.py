@@ -1,6 +1,8 @@
 """A real browser for the tests of the web viewer: the system's Chromium without a window, driven by Playwright.
 
-Playwright's own browsers are not needed: ``apt install chromium`` is enough. AXONLIKE_CHROMIUM names another program.
+Playwright's own browsers are not needed: ``apt install chromium-headless-shell`` or ``chromium`` is enough. The shell
+comes first: the same engine without the menus and the start page, which a browser without a window draws all the same,
+for half of the processor time of these tests. AXONLIKE_CHROMIUM names another program.
 """
 
 from __future__ import annotations
@@ -16,9 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CHROMIUM", "MISSING", "a_browser"]
 
-CHROMIUM = os.environ.get("AXONLIKE_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), ""
-)
+_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = os.environ.get("AXONLIKE_CHROMIUM") or next(filter(None, map(shutil.which, _PROGRAMS)), "")
 
 
 def _missing() -> str:
