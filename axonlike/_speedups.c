@@ -30,6 +30,7 @@ static long longest_stride;
 static PyObject *parks_at_once; /* scheduler._PARKS */
 static PyObject *current_slot;  /* Scheduler._current, the descriptor */
 static PyObject *one, *outbox_name, *inbox_name;
+static PyObject *documented; /* speedups._documented: a function's signature and documentation, as C has them */
 
 /* What was in the place of each function: takes the cases that are not usual. */
 static PyObject *python_send, *python_recv, *python_data_ready, *python_any_ready, *python_inbox, *python_wait,
@@ -739,8 +740,16 @@ find_slots(void)
     return 0;
 }
 
+/* Of the Python function that is replaced; NULL with an exception set. */
+static const char *
+documentation_of(PyObject *python)
+{
+    PyObject *text = PyObject_CallOneArg(documented, python);
+    return text == NULL ? NULL : PyUnicode_AsUTF8(text); /* `text` is kept as long as the process lives */
+}
+
 PyDoc_STRVAR(install_doc, "install(component, inbox, turn, wait, scheduler, deque, generator_send, plain_waits, "
-                          "pause, nothing, perf_counter, slice_s, longest_stride, parks)\n--\n\n"
+                          "pause, nothing, perf_counter, slice_s, longest_stride, parks, documented)\n--\n\n"
                           "Put the functions of this module in the place of those of the classes. Once.");
 
 static PyObject *
@@ -751,10 +760,10 @@ install(PyObject *Py_UNUSED(module), PyObject *arguments)
         PyErr_SetString(PyExc_RuntimeError, "installed already");
         return NULL;
     }
-    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!OOOdlO!:install", &PyType_Type, &Component, &PyType_Type, &Inbox,
+    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!OOOdlO!O:install", &PyType_Type, &Component, &PyType_Type, &Inbox,
                           &PyType_Type, &Turn, &PyType_Type, &Wait, &PyType_Type, &Scheduler, &PyType_Type, &Deque,
                           &PyCFunction_Type, &send, &PyDict_Type, &plain_waits, &pause_trap, &empty_iterator,
-                          &perf_counter, &slice_s, &longest_stride, &PyLong_Type, &parks_at_once)) {
+                          &perf_counter, &slice_s, &longest_stride, &PyLong_Type, &parks_at_once, &documented)) {
         return NULL;
     }
     generator_send = ((PyCFunctionObject *)send)->m_ml;
@@ -775,7 +784,7 @@ install(PyObject *Py_UNUSED(module), PyObject *arguments)
     /* All of these are kept as long as the process lives, as the functions are. */
     PyObject *kept[] = {(PyObject *)Component, (PyObject *)Inbox, (PyObject *)Turn, (PyObject *)Wait,
                         (PyObject *)Scheduler, (PyObject *)Deque, plain_waits, pause_trap, empty_iterator,
-                        perf_counter, parks_at_once};
+                        perf_counter, parks_at_once, documented};
     for (size_t index = 0; index < Py_ARRAY_LENGTH(kept); index++) {
         Py_INCREF(kept[index]);
     }
@@ -787,12 +796,10 @@ install(PyObject *Py_UNUSED(module), PyObject *arguments)
             return NULL;
         }
         *functions[index].python = python;
-        PyObject *doc = PyObject_GetAttrString(python, "__doc__");
-        if (doc == NULL) {
+        functions[index].method.ml_doc = documentation_of(python);
+        if (functions[index].method.ml_doc == NULL) {
             return NULL;
         }
-        functions[index].method.ml_doc = doc == Py_None ? NULL : PyUnicode_AsUTF8(doc); /* `python` keeps it alive */
-        Py_DECREF(doc);
         PyObject *descriptor = PyDescr_NewMethod((PyTypeObject *)type, &functions[index].method);
         if (descriptor == NULL || PyObject_SetAttrString(type, name, descriptor) < 0) {
             Py_XDECREF(descriptor);
@@ -823,13 +830,15 @@ install_call(PyObject *Py_UNUSED(module), PyObject *arguments)
         (of_desk.due = offset(desk, "due")) < 0) {
         return NULL;
     }
-    PyObject *doc = PyObject_GetAttrString((PyObject *)plot, "__call__");
-    Py_XSETREF(doc, doc == NULL ? NULL : PyObject_GetAttrString(doc, "__doc__"));
-    if (doc == NULL) {
+    PyObject *python = PyObject_GetAttrString((PyObject *)plot, "update");
+    if (python == NULL) {
         return NULL;
     }
-    update.ml_doc = doc == Py_None ? NULL : PyUnicode_AsUTF8(doc); /* the function keeps it alive */
-    Py_DECREF(doc);
+    update.ml_doc = documentation_of(python);
+    Py_DECREF(python);
+    if (update.ml_doc == NULL) {
+        return NULL;
+    }
     PyObject *descriptor = PyDescr_NewMethod(plot, &update);
     if (descriptor == NULL || PyObject_SetAttrString((PyObject *)plot, "update", descriptor) < 0) {
         Py_XDECREF(descriptor);

@@ -17,6 +17,7 @@ def install(
     slice_s: float,
     longest_stride: int,
     parks: int,
+    documented: Callable[[Callable[..., Any]], str],
     /,
 ) -> None: ...
 def install_call(plot: type, desk: type, /) -> None: ...

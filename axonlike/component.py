@@ -45,6 +45,8 @@ _POLICIES = ("stop", "skip", "restart", "error")
 _OURS = __file__.rsplit("/", 1)[0]
 
 _NOTHING: Any = object()
+_NONE_YET: Any = {}
+"""The links and children of all components that have none; never written to. An empty dict of one's own is 64 bytes."""
 _ERROR_BOX = 'Crashed, under on_error="error"'
 
 
@@ -124,12 +126,12 @@ class Component(Part):
         self.name = cls.__name__
         self._turn = Turn(self, NO_FEED)
         self._inboxes = {}
-        self._links = {}
+        self._links = _NONE_YET
         self._stands = State.NEW
         self._body = None
         self._timer = None
         self._parent = None
-        self._children = {}
+        self._children = _NONE_YET
         self._data = ()
         self._closing = False
         self._counts = True
@@ -360,6 +362,8 @@ class Component(Part):
                     self._child_names = Names()
                 component.name = self._child_names.take(component.name)
                 component._parent = self
+                if self._children is _NONE_YET:
+                    self._children = {}
                 self._children[component] = None
                 UNUSED.pop(component, None)
         if self._scheduler is not None and self in self._scheduler.parts:
@@ -570,8 +574,14 @@ class Component(Part):
     def _lead_nowhere(self, name: str, why: str) -> Sink:
         if self._sinks is None:
             self._sinks = {}
-        sink = self._links[name] = self._sinks.setdefault((why, name), Sink())
+        sink = self._sinks.setdefault((why, name), Sink())
+        self._lead(name, sink)
         return sink
+
+    def _lead(self, name: str, where: Inbox | Sink | Door) -> None:
+        if self._links is _NONE_YET:
+            self._links = {}
+        self._links[name] = where
 
     def wires(self) -> Wires:
         """The component's links, by box."""
@@ -595,7 +605,7 @@ class Component(Part):
         elif end[0].ended:
             self._lead_nowhere(box, "to_ended")
         elif not (isinstance(old, Door) and old.owner is end[0]):
-            self._links[box] = end[0]._target(end[1])
+            self._lead(box, end[0]._target(end[1]))
         new = self._links.get(box)
         if old is new:
             return

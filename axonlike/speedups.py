@@ -10,12 +10,14 @@ the kernel, and to find out whether a fault lies in here.
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from axonlike import box, scheduler, waits
 from axonlike.component import Component
@@ -54,7 +56,17 @@ def _install() -> bool:
         _module.install,
         Component, box.Inbox, Turn, waits.Wait, scheduler.Scheduler, deque, generator.send, waits.PLAIN, waits.PAUSE,
         box._NOTHING, time.perf_counter, scheduler.SLICE_S, scheduler._LONGEST_STRIDE, scheduler._PARKS,
+        _documented,
     )  # fmt: skip
+
+
+def _documented(function: Callable[..., Any]) -> str:
+    """What a function in C has as its documentation: its signature, for `help` and the like, and the words."""
+    signature = inspect.signature(function)
+    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    text = str(signature.replace(parameters=parameters, return_annotation=signature.empty))
+    name = function.__name__ if function.__name__ != "__call__" else "update"
+    return f"{name}{text.replace('(self', '($self', 1)}\n--\n\n{inspect.cleandoc(function.__doc__ or '')}"
 
 
 def install_call(plot: type, desk: type) -> None:

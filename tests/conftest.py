@@ -132,12 +132,16 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         return (yield)
     finally:
         if marker is not None or nextitem is None:
-            pytest_sessionfinish()
+            _end_hang_guard()
         if item.path.name.startswith("test_benchmarks"):
             gc.freeze()  # the harness of the benchmarks unfreezes all; see pytest_collection_finish
 
 
 def pytest_sessionfinish() -> None:
+    _end_hang_guard()  # a run that is broken off had a next test
+
+
+def _end_hang_guard() -> None:
     global _guarded_since_s
     faulthandler.cancel_dump_traceback_later()
     _guarded_since_s = -math.inf

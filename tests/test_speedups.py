@@ -94,7 +94,7 @@ def test_they_are_installed_once_and_refuse_classes_without_the_slots() -> None:
         "class Bare: pass\n"
         "generator = (n for n in range(0))\n"
         "try:\n"
-        "    compiled.install(Bare, Bare, Bare, Bare, Bare, list, generator.send, {}, 0, 0, 0, 0.1, 1, 1)\n"
+        "    compiled.install(Bare, Bare, Bare, Bare, Bare, list, generator.send, {}, 0, 0, 0, 0.1, 1, 1, print)\n"
         "except TypeError as exc:\n"
         "    print(exc)\n"
     )
@@ -108,6 +108,18 @@ def test_the_tests_of_the_kernel_pass_on_the_python_ones_too() -> None:
     done = _run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not soak", *KERNEL,
                 AXONLIKE_SPEEDUPS="0")  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+
+
+@pytest.mark.parametrize("name", ["send", "recv", "data_ready", "any_ready", "inbox", "pause", "wait"])
+def test_help_says_of_the_compiled_ones_what_it_says_of_the_python_ones(name: str) -> None:
+    code = (
+        "import inspect, sys; from axonlike import Component\n"
+        "f = getattr(Component, sys.argv[1]); s = inspect.signature(f)\n"
+        "print([(p.name, p.kind, p.default) for p in s.parameters.values()][1:], list(s.parameters), inspect.getdoc(f))"
+    )
+    compiled, python = (_run("-c", code, name, AXONLIKE_SPEEDUPS=switch).stdout for switch in ("1", "0"))
+    assert compiled == python
+    assert "['self'" in python
 
 
 # -- calls that are not usual: the same result or the same error from both

@@ -40,8 +40,9 @@ from axonlike.shutdown import REACTION, Ending, State
 
 # What the kernel and chassis ask of a component: no part of what its user works with.
 KERNEL_HOOKS = (vars(Part).keys() - {"path"}) | {
-    "consumer_ended", "controlled", "refeed", "resolve_outbox", "takes_subscriptions", "wire_ended",
-    "wire_fault", "wire_lost", "wire_made", "wires",
+    "consumer_ended", "controlled", "deliver_through", "feeds_alone", "go_alone", "put_many", "refeed",
+    "resolve_outbox", "serves_alone", "takes_subscriptions", "way_of", "wire_ended", "wire_fault", "wire_lost",
+    "wire_made", "wires",
 }  # fmt: skip
 
 LAYERS_FILE = Path(__file__).resolve().parents[2] / "tests" / "layers.toml"
@@ -249,7 +250,7 @@ def members_of(cls: type) -> Iterator[tuple[str, Any]]:
     for name, member in vars(cls).items():
         function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
         hook = issubclass(cls, Part) and name in KERNEL_HOOKS
-        if name.startswith("_") or hook or not inspect.isfunction(function):
+        if name.startswith("_") or hook or not inspect.isroutine(function):
             continue
         if function.__doc__ or not any(hasattr(base, name) for base in cls.__bases__):
             yield name, member

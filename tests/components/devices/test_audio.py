@@ -164,6 +164,8 @@ class Hearing:
 
 
 def at_real_pace(hearing: Hearing, blocks: int, start: int = 0) -> Iterator[float]:
+    while not hearing.card.streams:  # opened by a thread, which on a busy machine may take long
+        yield BLOCK / RATE_HZ
     for number in range(blocks):
         yield BLOCK / RATE_HZ
         hearing.stream.give(BLOCK, start + number * BLOCK)
