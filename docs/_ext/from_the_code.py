@@ -22,6 +22,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import MethodDescriptorType
 from typing import Any, get_origin
 
 from docutils import nodes
@@ -222,7 +223,7 @@ def documented(name: str, thing: Any) -> Iterator[str]:
 def documented_member(name: str, member: Any) -> Iterator[str]:
     if isinstance(member, property):
         yield from entry("property", name, "")
-    elif inspect.isfunction(member):
+    elif inspect.isfunction(member) or isinstance(member, MethodDescriptorType):  # the latter is compiled
         kind = ":async:" if inspect.iscoroutinefunction(member) else ""
         yield from entry("method", f"{name}{signature_of(member, skip_first=True)}", kind)
     else:  # a classmethod or staticmethod
