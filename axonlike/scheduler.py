@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Self
 
-__all__ = ["Scheduler", "new_loop"]
+__all__ = ["Scheduler"]
 
 log = logging.getLogger("axonlike")
 
@@ -154,7 +154,7 @@ class _Shuffled(deque[Turn]):
         return super().popleft()
 
 
-def new_loop() -> asyncio.AbstractEventLoop:
+def _new_loop() -> asyncio.AbstractEventLoop:
     """A uvloop if it is installed (the extra "fast"), else asyncio's own."""
     import asyncio
 
@@ -200,7 +200,7 @@ class Scheduler:
         self.stop_deadline_s = stop_deadline_s
         self.watchdog_s = watchdog_s
         self.observe = _observe_by_environment() if observe is None and loop_factory is None else observe or False
-        self._loop_factory = loop_factory or new_loop
+        self._loop_factory = loop_factory or _new_loop
         shuffle = shuffle if shuffle is not None else os.environ.get("AXONLIKE_SHUFFLE")
         self.ready: deque[Turn] = _Shuffled(shuffle) if shuffle else deque()
         self.awake = True  # a slice is scheduled or runs; also before the start, when nothing has to be kicked

@@ -21,7 +21,6 @@ from axonlike.plotting.params import Params, params_of
 from axonlike.plotting.plotter import name_of
 from axonlike.plotting.sender import Desk, Sender, Snapshot, Viewer
 from axonlike.plotting.window import VIEWER, Window
-from axonlike.scheduler import new_loop
 from axonlike.speedups import install_call
 
 if TYPE_CHECKING:
@@ -118,7 +117,9 @@ class LivePlot:
         if self._is_off:
             self._desk.due = False
             return
-        self._loop = new_loop()
+        # Never uvloop: it writes without letting go of the interpreter, and a write wakes the viewer, which may take
+        # this thread's processor away: the calculation would wait until the viewer has drawn.
+        self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._run_loop, name="axonlike-plot", daemon=True)
         self._thread.start()
         self._sender = Sender(
