@@ -74,8 +74,11 @@ def _entries() -> Iterator[Entry]:
     # Not metadata.entry_points(), which takes the first distribution of a name only: in a checkout that can be what an
     # older build left there.
     for distribution in metadata.distributions():
-        for point in distribution.entry_points.select(group=GROUP):
-            yield Entry(point.name, point.value.replace(" ", ""), distribution.name)
+        points = distribution.entry_points.select(group=GROUP)
+        if points:
+            package = distribution.name  # read from a file at each look
+            for point in points:
+                yield Entry(point.name, point.value.replace(" ", ""), package)
 
 
 def load_all() -> tuple[dict[str, Callable[..., Any]], list[str]]:
