@@ -261,7 +261,7 @@ static PyObject *
 fast_any_ready(PyObject *self, PyObject *Py_UNUSED(nothing))
 {
     PyObject *data = SLOT(self, of_component.data);
-    Py_ssize_t number = PyTuple_CheckExact(data) ? PyTuple_GET_SIZE(data) : -1;
+    Py_ssize_t number = data != NULL && PyTuple_CheckExact(data) ? PyTuple_GET_SIZE(data) : -1;
     for (Py_ssize_t index = 0; index < number; index++) {
         PyObject *inbox = PyTuple_GET_ITEM(data, index);
         PyObject *queue = is(inbox, Inbox) ? open_queue(inbox) : NULL;
@@ -480,9 +480,12 @@ run_turn(PyObject *scheduler, int is_slot, PyObject *ready, PyObject *turn)
         return -1;
     }
 
-    PyObject *resume = Py_NewRef(SLOT(turn, of_turn.resume)), *trap = NULL;
+    PyObject *resume = Py_XNewRef(SLOT(turn, of_turn.resume)), *trap = NULL;
     Py_INCREF(value);
-    if (PyCFunction_CheckExact(resume) && ((PyCFunctionObject *)resume)->m_ml == generator_send) {
+    if (resume == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "resume");
+    }
+    else if (PyCFunction_CheckExact(resume) && ((PyCFunctionObject *)resume)->m_ml == generator_send) {
         if (PyIter_Send(PyCFunction_GET_SELF(resume), value, &trap) == PYGEN_RETURN) {
             Py_CLEAR(trap);
             PyErr_SetNone(PyExc_StopIteration);
@@ -492,7 +495,7 @@ run_turn(PyObject *scheduler, int is_slot, PyObject *ready, PyObject *turn)
         trap = PyObject_CallOneArg(resume, value);
     }
     Py_DECREF(value);
-    Py_DECREF(resume);
+    Py_XDECREF(resume);
     if (trap == NULL) {
         int ended = PyErr_ExceptionMatches(PyExc_StopIteration);
         if (ended) {
@@ -601,6 +604,10 @@ fast_run_ready(PyObject *self, PyObject *Py_UNUSED(nothing))
             looked_s = at_s;
         }
         PyObject *turn = popleft(ready);
+        if (turn != NULL && !is(turn, Turn)) {
+            PyErr_Format(PyExc_TypeError, "%R stands in the ready queue, and is no Turn", turn);
+            Py_CLEAR(turn);
+        }
         status = turn == NULL ? -1 : run_turn(self, is_slot, ready, turn);
         Py_XDECREF(turn);
     }

@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
-from axonlike import Box, Component, Pipeline, speedups
-from axonlike.box import Destination
+from axonlike import Box, Component, Pipeline, Scheduler, speedups
+from axonlike.box import Destination, Inbox
 from axonlike.errors import BoxEmpty, NoSuchBox
 from axonlike.testing import Probe, run_virtual
 
@@ -184,6 +184,26 @@ def in_python() -> list[str]:
 @pytest.mark.parametrize("number", range(len(UNUSUAL)), ids=[name for name, _ in UNUSUAL])
 def test_an_unusual_call_ends_as_it_does_in_python(number: int, in_python: list[str]) -> None:
     assert outcomes()[number] == in_python[number]
+
+
+@pytest.mark.skipif(not speedups.in_use, reason="nothing is compiled here")
+def test_what_was_never_made_or_does_not_belong_there_is_an_error_and_no_crash() -> None:
+    class Unmade(Component):
+        def __new__(cls) -> Any:
+            return object.__new__(cls)
+
+    unmade = Unmade()
+    for call in (unmade.any_ready, unmade.pause, unmade.recv, unmade.data_ready, lambda: unmade.send(1)):
+        with pytest.raises(AttributeError):
+            call()
+    with pytest.raises(AttributeError):
+        iter(Inbox.__new__(Inbox))
+    scheduler = Scheduler()
+    scheduler.ready.append(7)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="7 stands in the ready queue, and is no Turn"):
+        scheduler._run_ready()
+    with pytest.raises(TypeError):
+        Component.send(7, 1)  # type: ignore[arg-type]
 
 
 # -- what is kept alive
