@@ -119,7 +119,8 @@ def _calls(plot: Any, rounds: int) -> Table:
     table.notes.append("LivePlot: with a viewer that draws the same data once; so no frame is due but thirty a second")
     table.notes.append("best tenth: of the rounds, those that nothing else on the machine disturbed")
     for name, call in (("LivePlot", "plot(x, y)"), ("LivePlot.update", "plot.update(x, y)")):
-        table.reaches.append(Reach(f"us of {call}, no frame due", 0.15, best[name, False], at_least=False))
+        median_us = statistics.median(found[name, False])
+        table.reaches.append(Reach(f"us of {call}, no frame due, median", 0.15, median_us, at_least=False))
     return table
 
 
