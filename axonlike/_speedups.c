@@ -1,8 +1,8 @@
 /* The short ways of the kernel, and of a plot's call, in C.
 
-   Everything here exists in Python too, in component.py, box.py, scheduler.py and plotting/liveplot.py, and the Python
-   is what counts: it is complete, it is what runs where no compiler was found, and each function below takes a usual
-   case alone. It looks whether the case is that one, does it as the Python would, and otherwise calls the Python
+   Everything here exists in Python too, in component.py, box.py, scheduler.py, plotting/liveplot.py and memory.py, and
+   the Python is what counts: it is complete, it is what runs where no compiler was found, and each function below takes
+   a usual case alone. It looks whether the case is that one, does it as the Python would, and otherwise calls the Python
    function. So what is rare (a box that is full or not made yet, a policy that drops, a tap, a time-out, an error) is
    written once.
 
@@ -15,6 +15,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <structmember.h>
+#include <time.h>
 
 /* -- what `install` found out */
 
@@ -620,13 +621,143 @@ fast_run_ready(PyObject *self, PyObject *Py_UNUSED(nothing))
 
 /* -- a call of a plot */
 
-static PyTypeObject *Plot, *Desk;
+static PyTypeObject *Plot, *Desk, *Array;
 static struct {
     Py_ssize_t desk;
 } of_plot;
 static struct {
-    Py_ssize_t args, kwargs, offered, due;
+    Py_ssize_t args, kwargs, offered, gate, form, began, worst, wake_window;
 } of_desk;
+
+/* Bytes from the start of the memory that a plot shares with its window (plotting/memory.py), whose first is the gate's:
+   flags of one byte, then numbers of eight. */
+static struct {
+    int window, others, sleeps, turn, call, time, worst, content;
+} of_room;
+
+#define MOST_ARRAYS 16
+
+#if defined(__linux__) && (defined(__GNUC__) || defined(__clang__))
+
+static double
+now(void)
+{
+    struct timespec time; /* what time.perf_counter() reads on Linux */
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Is it an array like the one that lay there before? Then `view` is its memory, to be released. */
+static int
+is_alike(PyObject *value, PyObject *known, Py_buffer *view)
+{
+    static PyObject *dtype_name;
+    if (!Py_IS_TYPE(value, Array) || (dtype_name == NULL && (dtype_name = PyUnicode_InternFromString("dtype")) == NULL)) {
+        return 0;
+    }
+    PyObject *dtype = PyObject_GetAttr(value, dtype_name);
+    Py_XDECREF(dtype); /* the array keeps it */
+    if (dtype == NULL || dtype != PyTuple_GET_ITEM(known, 0) || PyObject_GetBuffer(value, view, PyBUF_ND) < 0) {
+        PyErr_Clear(); /* not in C's order, or no memory that can be had: the Python function does that */
+        return 0;
+    }
+    PyObject *shape = PyTuple_GET_ITEM(known, 1);
+    int alike = view->ndim == PyTuple_GET_SIZE(shape);
+    for (int axis = 0; alike && axis < view->ndim; axis++) {
+        alike = view->shape[axis] == PyLong_AsSsize_t(PyTuple_GET_ITEM(shape, axis));
+    }
+    if (!alike) {
+        PyBuffer_Release(view);
+    }
+    return alike;
+}
+
+/* Lay the values of a call down for the window, as FrameRoom.lay does it. 0: they are not like the ones that lay there
+   before, or something is not usual; -1: with an exception set. */
+static int
+lay_in_memory(PyObject *desk, char *memory, PyObject *arguments, PyObject *keywords)
+{
+    double began_s = now();
+    PyObject *form = SLOT(desk, of_desk.form), *offered = SLOT(desk, of_desk.offered);
+    PyObject *plot_began = SLOT(desk, of_desk.began), *worst = SLOT(desk, of_desk.worst);
+    if (form == NULL || !PyTuple_CheckExact(form) || plot_began == NULL || !PyFloat_CheckExact(plot_began) ||
+        worst == NULL || !PyFloat_CheckExact(worst) || memory[of_room.others] || !memory[of_room.window]) {
+        return 0;
+    }
+    PyObject *names = PyTuple_GET_ITEM(form, 1), *arrays = PyTuple_GET_ITEM(form, 2);
+    Py_ssize_t positional = PyTuple_GET_SIZE(arguments), count = PyTuple_GET_SIZE(arrays);
+    if (positional + PyTuple_GET_SIZE(names) != count || PyDict_GET_SIZE(keywords) != PyTuple_GET_SIZE(names) ||
+        positional != PyLong_AsSsize_t(PyTuple_GET_ITEM(form, 0)) || count > MOST_ARRAYS) {
+        return 0;
+    }
+    Py_buffer views[MOST_ARRAYS];
+    Py_ssize_t index = 0, at = 0;
+    PyObject *name, *value;
+    int alike = 1;
+    for (; index < positional; index++) {
+        if (!is_alike(PyTuple_GET_ITEM(arguments, index), PyTuple_GET_ITEM(arrays, index), &views[index])) {
+            alike = 0;
+            break;
+        }
+    }
+    while (alike && PyDict_Next(keywords, &at, &name, &value)) {
+        alike = name == PyTuple_GET_ITEM(names, index - positional) &&
+                is_alike(value, PyTuple_GET_ITEM(arrays, index), &views[index]);
+        index += alike;
+    }
+    if (alike) {
+        uint64_t turn = *(uint64_t *)(memory + of_room.turn) | 1;
+        *(volatile uint64_t *)(memory + of_room.turn) = turn;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        for (Py_ssize_t each = 0; each < count; each++) {
+            Py_ssize_t start = PyLong_AsSsize_t(PyTuple_GET_ITEM(PyTuple_GET_ITEM(arrays, each), 2));
+            memcpy(memory + of_room.content + start, views[each].buf, (size_t)views[each].len);
+        }
+        *(uint64_t *)(memory + of_room.call) = (uint64_t)PyLong_AsSsize_t(offered);
+        *(double *)(memory + of_room.time) = began_s - PyFloat_AS_DOUBLE(plot_began);
+        *(double *)(memory + of_room.worst) = PyFloat_AS_DOUBLE(worst);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        *(volatile uint64_t *)(memory + of_room.turn) = turn + 1;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        *(volatile char *)(memory + of_room.window) = 0;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
+    while (index-- > 0) {
+        PyBuffer_Release(&views[index]);
+    }
+    if (!alike) {
+        return 0;
+    }
+    if (*(volatile char *)(memory + of_room.sleeps)) {
+        memory[of_room.sleeps] = 0;
+        PyObject *woken = PyObject_CallNoArgs(SLOT(desk, of_desk.wake_window));
+        if (woken == NULL) {
+            return -1;
+        }
+        Py_DECREF(woken);
+    }
+    double took_s = now() - began_s;
+    if (took_s > PyFloat_AS_DOUBLE(worst)) {
+        PyObject *longest = PyFloat_FromDouble(took_s);
+        if (longest == NULL) {
+            return -1;
+        }
+        set_slot(desk, of_desk.worst, longest);
+        Py_DECREF(longest);
+    }
+    return 1;
+}
+
+#else /* no such memory, or no way known here to say in which order others see what is written */
+
+static int
+lay_in_memory(PyObject *Py_UNUSED(desk), char *Py_UNUSED(memory), PyObject *Py_UNUSED(arguments),
+              PyObject *Py_UNUSED(keywords))
+{
+    return 0;
+}
+
+#endif
 
 static PyObject *
 fast_call(PyObject *self, PyObject *arguments, PyObject *keywords)
@@ -651,10 +782,18 @@ fast_call(PyObject *self, PyObject *arguments, PyObject *keywords)
     if (add_to_slot(desk, of_desk.offered, 1) < 0) {
         return NULL;
     }
-    if (SLOT(desk, of_desk.due) == Py_True) {
-        return PyObject_CallMethod(desk, "lay_down", NULL);
+    PyObject *gate = SLOT(desk, of_desk.gate);
+    if (gate != NULL && Py_IS_TYPE(gate, &PyMemoryView_Type) && PyMemoryView_GET_BUFFER(gate)->len == 2) {
+        char *memory = PyMemoryView_GET_BUFFER(gate)->buf;
+        if (*(volatile const uint16_t *)memory == 0) { /* written by the window's process, too */
+            Py_RETURN_NONE;
+        }
+        int done = lay_in_memory(desk, memory, arguments, SLOT(desk, of_desk.kwargs));
+        if (done != 0) {
+            return done < 0 ? NULL : Py_NewRef(Py_None);
+        }
     }
-    Py_RETURN_NONE;
+    return PyObject_CallMethod(desk, "lay_down", NULL);
 }
 
 /* -- putting them in place */
@@ -819,22 +958,27 @@ install(PyObject *Py_UNUSED(module), PyObject *arguments)
 
 static PyMethodDef update = {"update", FAST(fast_call), METH_VARARGS | METH_KEYWORDS, NULL};
 
-PyDoc_STRVAR(install_call_doc, "install_call(plot, desk)\n--\n\nTake the calls of the class `plot`. Once.");
+PyDoc_STRVAR(install_call_doc, "install_call(plot, desk, array, room)\n--\n\nTake the calls of the class `plot`. Once.");
 
 static PyObject *
 install_call(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    PyTypeObject *plot, *desk;
+    PyTypeObject *plot, *desk, *array;
     if (Plot != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "installed already");
         return NULL;
     }
-    if (!PyArg_ParseTuple(arguments, "O!O!:install_call", &PyType_Type, &plot, &PyType_Type, &desk)) {
+    if (!PyArg_ParseTuple(arguments, "O!O!O!(iiiiiiii):install_call", &PyType_Type, &plot, &PyType_Type, &desk,
+                          &PyType_Type, &array, &of_room.window, &of_room.others, &of_room.sleeps, &of_room.turn,
+                          &of_room.call, &of_room.time, &of_room.worst, &of_room.content)) {
         return NULL;
     }
     if ((of_plot.desk = offset(plot, "_desk")) < 0 || (of_desk.args = offset(desk, "args")) < 0 ||
         (of_desk.kwargs = offset(desk, "kwargs")) < 0 || (of_desk.offered = offset(desk, "offered")) < 0 ||
-        (of_desk.due = offset(desk, "due")) < 0) {
+        (of_desk.gate = offset(desk, "gate")) < 0 ||
+        (of_desk.form = offset(desk, "form")) < 0 || (of_desk.began = offset(desk, "began_s")) < 0 ||
+        (of_desk.worst = offset(desk, "worst_call_s")) < 0 ||
+        (of_desk.wake_window = offset(desk, "wake_window")) < 0) {
         return NULL;
     }
     PyObject *python = PyObject_GetAttrString((PyObject *)plot, "update");
@@ -854,6 +998,7 @@ install_call(PyObject *Py_UNUSED(module), PyObject *arguments)
     Py_DECREF(descriptor);
     Plot = (PyTypeObject *)Py_NewRef(plot);
     Desk = (PyTypeObject *)Py_NewRef(desk);
+    Array = (PyTypeObject *)Py_NewRef(array);
     /* A subclass with a __call__ of its own gets that, made later; `plot.__call__` is the Python function still. */
     plot->tp_call = fast_call;
     PyType_Modified(plot);

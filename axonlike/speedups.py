@@ -69,10 +69,13 @@ def _documented(function: Callable[..., Any]) -> str:
     return f"{name}{text.replace('(self', '($self', 1)}\n--\n\n{inspect.cleandoc(function.__doc__ or '')}"
 
 
-def install_call(plot: type, desk: type) -> None:
-    """Do in C what a call of a plot does: lay its arguments on `_desk`, an object of the class `desk`."""
+def install_call(plot: type, desk: type, array: type, room: tuple[int, ...]) -> None:
+    """Do in C what a call of a plot does: lay its arguments on `_desk`, an object of the class `desk`.
+
+    array: numpy's. room: `memory.LAYOUT`.
+    """
     if in_use and _module is not None:
-        _fits(_module.install_call, plot, desk)
+        _fits(_module.install_call, plot, desk, array, room)
 
 
 _module = _compiled()

@@ -133,8 +133,14 @@ def hide_uvloop() -> None:
 
 @contextmanager
 def settled_memory() -> Iterator[None]:
-    """Collect what the run before left and take what lives on out of the collector's sight."""
+    """Collect what the run before left and take what lives on out of the collector's sight.
+
+    Nothing is frozen where the process has frozen something itself: the collector can only unfreeze all at once.
+    """
     gc.collect()
+    if gc.get_freeze_count():
+        yield
+        return
     gc.freeze()
     try:
         yield

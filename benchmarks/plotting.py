@@ -7,7 +7,7 @@ empty function and an object with an empty `__call__`, called alike; the two cop
 cold: it is compared with copies that are made as seldom in the same loop.
 
 The speed of a calculation is measured in short windows in turn: bare, with asyncplot's call, with the plot. In the bare
-ones the plot sleeps, as it does when no call has come for a second. From each window's time the time is taken away in
+ones the viewer has drawn what came, and waits. From each window's time the time is taken away in
 which the thread could have run and got no core (Linux counts it): that is what other programs cost. What the plot costs
 stays in, the waiting for its thread to give the interpreter back too; that stands in a column of its own, which says
 what was lost even where others slow the processor by more than what is to be measured. The same by the wall clock
@@ -163,17 +163,22 @@ def _due(plot: Any, run_s: float, tight_rounds: int) -> Table:
 
 
 def _tight(x: Any, y: Any, rounds: int) -> tuple[float, float]:
-    from axonlike.plotting.sender import Desk
+    from axonlike.plotting import LivePlot
+    from axonlike.plotting.desk import Desk
+    from axonlike.plotting.memory import WINDOW, FrameRoom
 
-    desk = Desk()
-    desk.asleep = False
-    desk.args = (x, y)
+    room = FrameRoom()
+    plot = LivePlot.__new__(LivePlot)  # without a viewer, whose part is played here
+    plot._desk = Desk(room)
+    plot._desk.shut()
+    flags = room.flags
     laps = range(100)
 
     def lay_down() -> float:
         began_s = time.perf_counter()
         for _ in laps:
-            desk.lay_down()
+            flags[WINDOW] = 1  # as the window does
+            plot(x, y)
         return 1e6 * (time.perf_counter() - began_s) / len(laps)
 
     def copy() -> float:
@@ -183,6 +188,7 @@ def _tight(x: Any, y: Any, rounds: int) -> tuple[float, float]:
         return 1e6 * (time.perf_counter() - began_s) / len(laps)
 
     found = _in_turn({"due": lay_down, "copy": copy}, rounds)
+    room.close()
     return statistics.median(found["due"]), statistics.median(found["copy"])
 
 
@@ -280,20 +286,12 @@ def _speed(plot: Any, rounds: int) -> Table:
 
 
 def _lull(plot: Any) -> None:
-    """Wait until the viewer has drawn what it was sent, and put the plot to sleep: a second later it does so itself."""
-
-    async def sleep() -> None:
-        plot._sender._cancel_tick()
-        plot._desk.snapshot = None
-        plot._desk.due = plot._desk.asleep = True
-
+    """Wait until the viewer has drawn what was laid down, so that it does nothing but wait for the next frame."""
     until_s = time.perf_counter() + DRAWN_S
-    plot._in_loop(sleep())
-    while plot.counters.drawn < plot.counters.sent:
+    while not plot._desk.room.is_drawn:
         if time.perf_counter() > until_s:
             raise CountError(f"the viewer has not drawn a frame within {DRAWN_S:g} s")
         time.sleep(0.005)
-    plot._in_loop(sleep())  # what was drawn has asked for the next
 
 
 def _idle(plot: Any, idle_s: float) -> Table:
@@ -304,7 +302,7 @@ def _idle(plot: Any, idle_s: float) -> Table:
     x = np.zeros(POINTS)
     plot(x, x)
     plot.flush()
-    time.sleep(1.5)  # until the ticks have stopped
+    time.sleep(3.5)  # until the window has said that nothing comes any more
 
     def spent() -> tuple[float, float]:
         with open(f"/proc/{plot.window_pid}/schedstat", encoding="ascii") as stat:

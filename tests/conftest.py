@@ -133,8 +133,6 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     finally:
         if marker is not None or nextitem is None:
             _end_hang_guard()
-        if item.path.name.startswith("test_benchmarks"):
-            gc.freeze()  # the harness of the benchmarks unfreezes all; see pytest_collection_finish
 
 
 def pytest_sessionfinish() -> None:

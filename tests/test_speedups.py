@@ -31,7 +31,7 @@ KERNEL = [
     "tests/kernel/test_random_graphs.py", "tests/kernel/test_semantics_bodies.py",
     "tests/kernel/test_semantics_boxes.py", "tests/kernel/test_semantics_ends.py",
     "tests/kernel/test_semantics_errors.py", "tests/test_bodies.py", "tests/test_box.py", "tests/test_component.py",
-    "tests/test_scheduler.py", "tests/test_observe.py",
+    "tests/test_scheduler.py", "tests/test_observe.py", "tests/plotting/test_desk.py",
 ]  # fmt: skip
 
 

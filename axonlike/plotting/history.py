@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -40,17 +41,26 @@ def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
 class History:
     """Rows (call, value) of each number, at most `limit` of each.
 
-    When they are full every second one goes, and from then on only every second one is kept that comes.
+    When they are full every second one goes, and from then on only every second one is kept that comes. Both the
+    calculation's thread and the one beside it add to it.
     """
 
     def __init__(self, limit: int = 4096) -> None:
         self._limit = limit
+        self._call = 0
+        self._lock = threading.Lock()
         self._rows: dict[str, list[tuple[float, float]]] = {}
         self._every: dict[str, int] = {}
         self._seen: dict[str, int] = {}
 
     def add(self, call: int, numbers: Iterator[tuple[str, float]]) -> None:
-        """What the numbers are at this call."""
+        """What the numbers are at this call. Nothing if it, or a later one, was added before."""
+        with self._lock:
+            if call > self._call:
+                self._call = call
+                self._add(call, numbers)
+
+    def _add(self, call: int, numbers: Iterator[tuple[str, float]]) -> None:
         for name, value in numbers:
             rows = self._rows.get(name)
             if rows is None:
@@ -68,4 +78,5 @@ class History:
 
     def arrays(self) -> dict[str, npt.NDArray[np.float64]]:
         """Of each name, shape (rows, 2)."""
-        return {name: np.array(rows, np.float64).reshape(-1, 2) for name, rows in self._rows.items()}
+        with self._lock:
+            return {name: np.array(rows, np.float64).reshape(-1, 2) for name, rows in self._rows.items()}

@@ -14,12 +14,16 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from numpy import ndarray
+
 from axonlike.errors import AxonlikeError, UsageError
+from axonlike.plotting.desk import Desk, Snapshot
 from axonlike.plotting.loading import stop_if_loading
+from axonlike.plotting.memory import LAYOUT, FrameRoom
 from axonlike.plotting.messages import Counters, Did, Panel
 from axonlike.plotting.params import Params, params_of
 from axonlike.plotting.plotter import name_of
-from axonlike.plotting.sender import Desk, Sender, Snapshot, Viewer
+from axonlike.plotting.sender import Sender, Viewer
 from axonlike.plotting.window import VIEWER, Window
 from axonlike.speedups import install_call
 
@@ -97,7 +101,8 @@ class LivePlot:
         self.params = Params(params_of(params or {}), self._tell_value)
         stop_if_loading()
         self.title = title or _name_of_script()
-        self._desk = Desk()
+        self._room = _room() if where.window else None
+        self._desk = Desk(self._room)
         self._events: deque[Did] = deque(maxlen=_MOST_EVENTS)
         self.events_dropped = 0
         """How many of `events` nobody took in time."""
@@ -115,7 +120,7 @@ class LivePlot:
         self._sender: Sender | None = None
         self._last: Counters | None = None
         if self._is_off:
-            self._desk.due = False
+            self._desk.close()
             return
         # Never uvloop: it writes without letting go of the interpreter, and a write wakes the viewer, which may take
         # this thread's processor away: the calculation would wait until the viewer has drawn.
@@ -164,7 +169,7 @@ class LivePlot:
         desk.args = args
         desk.kwargs = kwargs
         desk.offered += 1
-        if desk.due:
+        if desk.gate[0]:
             desk.lay_down()
 
     update = __call__
@@ -184,14 +189,18 @@ class LivePlot:
                 self._in_loop(self._sender.flush(self._last_call(), timeout_s))
         finally:
             self._over = True
-            self._desk.due = False
             _open.discard(self)
             if self._sender is not None:
                 self._last = self._sender.counters
+            self._desk.close()
+            if self._sender is not None:
                 self._in_loop(self._end(self._sender))
                 self._loop.call_soon_threadsafe(self._loop.stop)
                 self._thread.join()
             self._sender = None
+            if self._room is not None:
+                self._room.close()
+                self._room = None
             self._desk.args, self._desk.kwargs = (), {}  # they may be large, and this plot may be kept
 
     def reopen(self) -> None:
@@ -307,12 +316,7 @@ class LivePlot:
 
     def _last_call(self) -> Snapshot | None:
         """A copy of the last call, as its values are now."""
-        desk = self._desk
-        if not desk.offered:
-            return None
-        desk.lay_down()
-        snapshot, desk.snapshot = desk.snapshot, None
-        return snapshot
+        return self._desk.copy() if self._desk.offered else None
 
     def _did(self, did: Did) -> None:
         if did.what == "closed" and not self._closed_by_user and self._window is not None:
@@ -333,9 +337,21 @@ class LivePlot:
 
     def _forget_in_child(self) -> None:
         """In a process that was forked off: whose end of the socket would keep the viewer alive."""
-        self._desk.due = False
+        self._desk.close()
+        if self._room is not None:
+            self._room.close()
+            self._room = None
         if self._window is not None and self._window.fd >= 0:
             os.close(self._window.fd)
+
+
+def _room() -> FrameRoom | None:
+    """Memory that the window shares; None where there is none to be had: then frames go to it by the socket."""
+    try:
+        return FrameRoom()
+    except (AttributeError, OSError) as exc:
+        log.debug("no memory to share with the window: %s", exc)
+        return None
 
 
 class _Where:
@@ -397,7 +413,7 @@ def _name_of_script() -> str:
     return Path(script).stem if script else "axonlike"
 
 
-install_call(LivePlot, Desk)
+install_call(LivePlot, Desk, ndarray, LAYOUT)
 _open: weakref.WeakSet[LivePlot] = weakref.WeakSet()
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "Ended",
     "Failed",
     "Frame",
+    "Laid",
     "Message",
     "MessageTooLong",
     "Other",
@@ -47,6 +48,8 @@ __all__ = [
     "copied",
     "decode",
     "encode",
+    "is_plain",
+    "parts_of",
 ]
 
 MAGIC: Final = b"AXPL"
@@ -120,9 +123,9 @@ class Panel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 class Counters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What has become of the calls so far.
 
-    offered: calls. taken: frames, calls whose data was copied. sent: frames given to a viewer, once for each. drawn: of
-    these, what viewers said they have drawn. dropped: calls that no viewer was shown (offered - taken). worst_call_s:
-    the longest time that one call took to copy.
+    offered: calls. taken: frames, calls whose data was copied (for the window that looks in memory: and was new to it).
+    sent: frames given to a viewer, once for each. drawn: of these, what viewers said they have drawn. dropped: calls
+    that no viewer was shown (offered - taken). worst_call_s: the longest time that one call took to copy.
     """
 
     offered: _Count = 0
@@ -158,6 +161,8 @@ class Welcome(_Said, frozen=True, tag="welcome"):
     values: dict[_Name, ParamValue] = {}
     history: dict[_Name, Any] = {}
     plotter: PlotterName | None = None
+    memory: int = -1
+    """To a viewer that the calculation has started: of which file descriptor is the memory in which frames are laid."""
 
 
 class Frame(_Said, frozen=True, tag="frame"):
@@ -170,6 +175,10 @@ class Frame(_Said, frozen=True, tag="frame"):
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}
     counters: Counters = Counters()
+
+
+class Laid(_Said, frozen=True, tag="laid"):
+    """To a window that slept: a frame lies in the memory that it shares with the calculation."""
 
 
 class Values(_Said, frozen=True, tag="values"):
@@ -186,9 +195,11 @@ class Ended(_Said, frozen=True, tag="ended"):
 
 
 class Ready(_Said, frozen=True, tag="ready"):
-    """From a viewer: it can be seen, and asks for a frame. kind: "window", "remote", "web" or what it calls itself."""
+    """From a viewer: it can be seen, and asks for a frame. kind: "window", "remote", "web" or what it calls itself.
+    looks: it looks for frames in the memory that it shares with the calculation."""
 
     kind: _Name = "window"
+    looks: bool = False
 
 
 class Drawn(_Said, frozen=True, tag="drawn"):
@@ -223,8 +234,8 @@ class Failed(_Said, frozen=True, tag="failed"):
     ends: bool = False
 
 
-Message = Welcome | Frame | Values | Ended | Ready | Drawn | Did | Set | Failed
-_FROM_CALCULATION = Welcome | Frame | Values | Ended
+Message = Welcome | Frame | Laid | Values | Ended | Ready | Drawn | Did | Set | Failed
+_FROM_CALCULATION = Welcome | Frame | Laid | Values | Ended
 _FROM_VIEWER = Ready | Drawn | Did | Set | Failed
 
 
@@ -284,6 +295,11 @@ _ORDINARY = frozenset((bool, type(None), str))
 _to_json = msgspec.json.Encoder().encode
 
 
+def is_plain(array: np.ndarray[Any, Any]) -> bool:
+    """Does it go as its memory is? Other arrays are objects."""
+    return array.dtype.str in PLAIN_DTYPES and array.ndim <= _MOST_DIMENSIONS
+
+
 class _Writer:
     """Turns values into what JSON can hold, and gathers the memory of arrays."""
 
@@ -330,7 +346,7 @@ class _Writer:
         return self.node(copied(value))
 
     def _array(self, array: np.ndarray[Any, Any]) -> Any:
-        if array.dtype.str not in PLAIN_DTYPES or array.ndim > _MOST_DIMENSIONS:
+        if not is_plain(array):
             return self.node(OwnObject(array))
         order, memory = in_memory_order(array)
         self.buffers.append(memory)
@@ -339,6 +355,11 @@ class _Writer:
 
 def encode(message: Message, *, private: bool = False) -> bytes:
     """The message as bytes. private: with objects of the user's own, pickled; for a viewer that we have started."""
+    return b"".join(parts_of(message, private=private))
+
+
+def parts_of(message: Message, *, private: bool = False) -> list[Buffer]:
+    """The message in parts: its head, and for each array, which is not copied, what fills up to it and its memory."""
     writer = _Writer(private)
     document: dict[str, Any]
     if isinstance(message, Frame):
@@ -362,12 +383,12 @@ def encode(message: Message, *, private: bool = False) -> bytes:
         header = _to_json(document)
     except UnicodeEncodeError:  # half of a surrogate pair, which a file's name may hold, is no text elsewhere
         header = json.dumps(msgspec.to_builtins(document), ensure_ascii=False).encode("utf-8", "replace")
-    parts: list[Buffer] = [MAGIC, bytes((VERSION, 0, 0, 0)), len(header).to_bytes(4, "big"), header]
+    parts: list[Buffer] = [b"".join((MAGIC, bytes((VERSION, 0, 0, 0)), len(header).to_bytes(4, "big"), header))]
     at = _HEAD_BYTES + len(header)
     for buffer in writer.buffers:
         parts += (bytes(-at % 8), buffer)
         at += -at % 8 + len(buffer)
-    return b"".join(parts)
+    return parts
 
 
 # ------------------------------------------------------------------------------------------------------------- decoding

@@ -12,9 +12,9 @@ microseconds, is paid only by calls that come seldom.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -22,7 +22,8 @@ import numpy as np
 from numpy import ndarray
 
 from axonlike.errors import UsageError
-from axonlike.plotting.history import History, numbers_in
+from axonlike.plotting.desk import Desk, Snapshot
+from axonlike.plotting.history import numbers_in
 from axonlike.plotting.messages import (
     Counters,
     Did,
@@ -30,6 +31,7 @@ from axonlike.plotting.messages import (
     Ended,
     Failed,
     Frame,
+    Laid,
     Message,
     Panel,
     PlotterName,
@@ -37,63 +39,16 @@ from axonlike.plotting.messages import (
     Set,
     Values,
     Welcome,
-    copied,
     encode,
 )
 from axonlike.plotting.params import Params
 
-__all__ = ["Desk", "Sender", "Snapshot", "Viewer", "same"]
+__all__ = ["Sender", "Viewer", "same"]
 
 log = logging.getLogger("axonlike.plot")
 
 _QUIET_S = 1.0
-
-Snapshot = tuple[int, float, list[Any], dict[str, Any]]
-"""The call's number, when it was, its values as they were then."""
-
-
-class Desk:
-    """Where the calculation lays a frame down and the sender picks it up.
-
-    due: a viewer waits for a frame. snapshot: the frame. asleep: nobody looks here by itself: `wake` has to be called.
-    """
-
-    __slots__ = ("args", "asleep", "began_s", "due", "kwargs", "offered", "snapshot", "wake", "worst_call_s")
-
-    def __init__(self) -> None:
-        self.args: tuple[Any, ...] = ()
-        self.kwargs: dict[str, Any] = {}
-        self.offered = 0
-        self.due = True  # the first call is kept for whoever comes
-        self.snapshot: Snapshot | None = None
-        self.asleep = True
-        self.wake: Callable[[], None] = _nobody
-        self.worst_call_s = 0.0
-        self.began_s = perf_counter()
-
-    def lay_down(self) -> None:
-        """Copy what the last call showed, as it is now."""
-        # Thirty times a second in the calculation's thread: no call of our own for an array, which before Python 3.12
-        # a comprehension would be too.
-        self.due = False
-        began_s = perf_counter()
-        args: list[Any] = []
-        for value in self.args:
-            args.append(value.copy("K") if type(value) is ndarray else copied(value))
-        kwargs: dict[str, Any] = {}
-        for name, value in self.kwargs.items():
-            kwargs[name] = value.copy("K") if type(value) is ndarray else copied(value)
-        self.snapshot = self.offered, began_s - self.began_s, args, kwargs
-        if self.asleep:
-            self.asleep = False
-            self.wake()
-        took_s = perf_counter() - began_s
-        if took_s > self.worst_call_s:
-            self.worst_call_s = took_s
-
-
-def _nobody() -> None:
-    pass
+_LOOK_S = 0.01
 
 
 class Viewer:
@@ -114,6 +69,10 @@ class Viewer:
     drawn = 0
     paused = False
     failed = False
+    looks = False
+    """It looks by itself at what is laid down in memory, and is sent only frames that are not there."""
+    behind = False
+    """The newest frame is not in that memory, and was not sent yet."""
 
     def send(self, blob: bytes) -> None:
         """Give it a message."""
@@ -160,15 +119,19 @@ class Sender:
         self._title, self._pid, self._hold = title, pid, hold
         self._panels = panels or {}
         self._plotter = plotter
-        self._history = History()
+        self._number = 0
+        """Of the newest frame here."""
         self._frame: Frame | None = None
+        self._is_in_memory = False
+        """Did the window get this frame as it lay in memory?"""
         self._blobs: dict[bool, bytes] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._last_s = -1.0
         self._tick_s = 0.0
         self._quiet_since_s = 0.0
         self._waiting: list[asyncio.Future[None]] = []
-        desk.wake = self._wake_from_call
+        desk.wake = functools.partial(self._from_call, self._woken)
+        desk.wake_window = functools.partial(self._from_call, self._wake_window)
 
     # -- viewers
 
@@ -179,8 +142,11 @@ class Sender:
         viewer.kind = viewer.kind or ready.kind
         self.viewers[viewer] = None
         viewer.asks = True
+        viewer.looks = ready.looks and viewer.private and self.desk.room is not None
         self._on_ready(viewer)
-        self._serve(viewer)
+        self._tell_window()
+        self._catch_up()
+        self._serve_now(viewer)
         if self.ended is not None:
             viewer.send(encode(self.ended))
 
@@ -197,8 +163,9 @@ class Sender:
                     panels=self._panels,
                     params=self.params.specs,
                     values=self.params.as_dict(),
-                    history=self._history.arrays(),
+                    history=self.desk.history.arrays(),
                     plotter=self._plotter if viewer.private else None,
+                    memory=self.desk.room.fd if viewer.private and self.desk.room is not None else -1,
                 )
             )
         )
@@ -211,6 +178,7 @@ class Sender:
                 viewer.drawn = message.number
                 viewer.failed = False
                 self.drawn += 1
+                self._tell_window()
                 viewer.asks = True
                 self._note_progress()
                 self._serve(viewer)
@@ -231,9 +199,13 @@ class Sender:
     def left(self, viewer: Viewer) -> None:
         """It has gone. Harmless if it had before."""
         if self.viewers.pop(viewer, viewer) is None:
+            if viewer.looks and self.desk.room is not None:
+                self.desk.room.window_left()
+            self._tell_window()
             self._note_progress()
             if not self.viewers:
-                self.desk.due = self.desk.asleep = False
+                self.desk.shut()
+                self.desk.asleep = False
                 self._cancel_tick()
 
     def _set(self, viewer: Viewer, message: Set) -> None:
@@ -257,11 +229,11 @@ class Sender:
     @property
     def counters(self) -> Counters:
         """As they are now."""
-        offered = self.desk.offered
-        return Counters(
-            offered, self.taken, self.sent, self.drawn, max(0, offered - self.taken), self.desk.worst_call_s,
-            len(self.viewers),
-        )  # fmt: skip
+        offered, room = self.desk.offered, self.desk.room
+        taken, sent, drawn = self.taken, self.sent, self.drawn
+        if room is not None:
+            taken, sent, drawn = taken + room.taken, sent + room.taken, drawn + room.drawn
+        return Counters(offered, taken, sent, drawn, max(0, offered - taken), self.desk.worst_call_s, len(self.viewers))
 
     # -- frames
 
@@ -269,7 +241,10 @@ class Sender:
         """Give it the newest frame, if it asks and has not had it; else have one taken."""
         if not viewer.asks:
             return
-        if viewer.seen < self.taken:
+        if viewer.looks:
+            if viewer.behind:
+                self._send_frame(viewer)
+        elif viewer.seen < self._number:
             self._send_frame(viewer)
         elif self.ended is None:
             self._ask()
@@ -280,9 +255,10 @@ class Sender:
         blob = self._blobs.get(viewer.private)
         if blob is None:
             blob = self._blobs[viewer.private] = encode(frame, private=viewer.private)
-        viewer.asks = False
-        viewer.seen = self.taken
+        viewer.asks = viewer.behind = False
+        viewer.seen = self._number
         self.sent += 1
+        self._tell_window()
         viewer.send(blob)
 
     def _ask(self) -> None:
@@ -303,7 +279,10 @@ class Sender:
     def _tick(self) -> None:
         self._timer = None
         desk, now_s = self.desk, self.loop.time()
-        if not any(viewer.asks for viewer in self.viewers) or self.ended is not None:
+        if self.ended is not None:
+            return
+        if not any(viewer.asks and not viewer.looks for viewer in self.viewers):
+            self._serve_windows()
             return
         snapshot, desk.snapshot = desk.snapshot, None
         if snapshot is not None:
@@ -311,19 +290,20 @@ class Sender:
             self.take(snapshot)
         # One ahead: where the calculation holds the interpreter, each thing done here takes its 5 ms to begin, and a
         # frame that is copied only when it can be sent would come at half the rate.
-        desk.due = True
+        desk.ask()
         if now_s - self._quiet_since_s < _QUIET_S:
             self._tick_at(self._tick_s + 1 / self.fps)
             return
+        self._serve_windows()
         desk.asleep = True
         if desk.snapshot is not None and desk.asleep:  # it was laid down before it could see that
             desk.asleep = False
             self._tick_at(now_s)
 
-    def _wake_from_call(self) -> None:
+    def _from_call(self, then: Callable[[], None]) -> None:
         """Called in the calculation's thread."""
         try:
-            self.loop.call_soon_threadsafe(self._woken)
+            self.loop.call_soon_threadsafe(then)
         except RuntimeError:  # the loop has closed since
             pass
 
@@ -332,21 +312,66 @@ class Sender:
             self._quiet_since_s = self.loop.time()
             self._tick_at(self._last_s + 1 / self.fps)
 
+    # -- the window that looks in memory
+
+    def _wake_window(self) -> None:
+        for viewer in self.viewers:
+            if viewer.looks:
+                viewer.send(encode(Laid()))
+
+    def _tell_window(self) -> None:
+        """What its status line says of frames that it does not see."""
+        if self.desk.room is not None:
+            self.desk.room.tell(self.taken, self.sent, self.drawn, len(self.viewers))
+
+    def _serve_windows(self) -> None:
+        """A call may have been copied just before the window waited for one, and no other may have come."""
+        if any(viewer.looks for viewer in self.viewers):
+            self._catch_up()
+            for viewer in tuple(self.viewers):
+                if viewer.looks:
+                    self._serve_now(viewer)
+
+    def _serve_now(self, viewer: Viewer) -> None:
+        """As `_serve`, and one that looks in memory gets the newest frame too, if that is not there."""
+        viewer.behind = viewer.looks and not self._is_in_memory and viewer.seen < self._number
+        self._serve(viewer)
+
+    def _catch_up(self) -> None:
+        """The newest frame may be one of which only the memory knows, or one that nobody has asked for yet."""
+        room = self.desk.room
+        snapshot, self.desk.snapshot = self.desk.snapshot, None
+        if snapshot is not None and (room is None or snapshot[0] > room.call):
+            self.take(snapshot)
+        last = self._frame
+        if room is not None and room.call > (0 if last is None else last.call):
+            newest = room.newest()
+            if newest is not None:
+                self._is_in_memory = True
+                self._renew(msgspec.structs.replace(newest, number=self._number + 1, counters=self.counters))
+
+    def _renew(self, frame: Frame) -> None:
+        self._last_s = self.loop.time()
+        self._number = frame.number
+        self._frame = frame
+        self._blobs = {}
+
     def take(self, snapshot: Snapshot) -> None:
         """A frame has been copied: send it to all who ask, unless it shows the same as the last one."""
         call, time_s, values, kwargs = snapshot
         args = tuple(values)
         last = self._frame
+        if last is not None and call < last.call:
+            return
         if last is not None and same(last.args, args) and same(last.kwargs, kwargs):
             self._frame = msgspec.structs.replace(last, call=call)
             return
-        self._history.add(call, numbers_in(args, kwargs))
+        self.desk.history.add(call, numbers_in(args, kwargs))
         self.taken += 1
-        self._last_s = self.loop.time()
-        self._frame = Frame(self.taken, call, time_s, args, kwargs, self.counters)
-        self._blobs = {}
+        self._is_in_memory = False
+        self._renew(Frame(self._number + 1, call, time_s, args, kwargs, self.counters))
         for viewer in tuple(self.viewers):
-            if viewer.asks:
+            if viewer.asks and not viewer.looks:
                 self._send_frame(viewer)
 
     # -- the end
@@ -354,16 +379,17 @@ class Sender:
     async def flush(self, snapshot: Snapshot | None, timeout_s: float) -> bool:
         """Send this frame, and wait until all viewers that can have drawn it. False: some have not in time."""
         self._cancel_tick()
-        desk = self.desk
-        older, desk.snapshot = desk.snapshot, None
-        snapshot = snapshot or older
-        if snapshot is not None and (self._frame is None or snapshot[0] >= self._frame.call):
+        self._catch_up()
+        if snapshot is not None:
             self.take(snapshot)
+        self._serve_windows()
         until_s = self.loop.time() + timeout_s
         while behind := [viewer for viewer in self.viewers if self._owes(viewer)]:
             left_s = until_s - self.loop.time()
             if left_s <= 0:
                 break
+            if any(viewer.looks for viewer in behind):  # it does not say when it has drawn what it found in memory
+                left_s = min(left_s, _LOOK_S)
             progress: asyncio.Future[None] = self.loop.create_future()
             self._waiting.append(progress)
             try:
@@ -375,8 +401,12 @@ class Sender:
         return not behind
 
     def _owes(self, viewer: Viewer) -> bool:
+        if viewer.paused or viewer.failed:
+            return False
+        if viewer.looks:
+            return viewer.behind or not viewer.asks or not (self.desk.room is None or self.desk.room.is_drawn)
         is_coming = viewer.private or viewer.seen > 0 or viewer.asks  # not one who was greeted and says nothing
-        return is_coming and viewer.drawn < self.taken and not viewer.paused and not viewer.failed
+        return is_coming and viewer.drawn < self._number
 
     def _note_progress(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -387,7 +417,7 @@ class Sender:
     def end(self, text: str, hold: bool) -> None:
         """Tell all viewers that no more comes, and let them go."""
         self.ended = Ended(text, hold)
-        self.desk.due = False
+        self.desk.shut()
         self._cancel_tick()
         blob = encode(self.ended)
         for viewer in tuple(self.viewers):

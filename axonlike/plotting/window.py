@@ -70,7 +70,9 @@ class Window(Viewer, asyncio.Protocol):
             try:
                 for end in (ours, theirs):
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-                self._process = _start_process(self._command, theirs.fileno())
+                room = self._sender.desk.room
+                shared = () if room is None else (room.fd,)
+                self._process = _start_process(self._command, theirs.fileno(), shared)
             except BaseException:
                 ours.close()
                 raise
@@ -164,7 +166,7 @@ class Window(Viewer, asyncio.Protocol):
             await self._exit_code(_PATIENCE_S)
 
 
-def _start_process(command: Sequence[str], fd: int) -> subprocess.Popen[bytes]:
+def _start_process(command: Sequence[str], fd: int, shared: tuple[int, ...]) -> subprocess.Popen[bytes]:
     import axonlike
 
     environment = os.environ.copy()
@@ -174,7 +176,7 @@ def _start_process(command: Sequence[str], fd: int) -> subprocess.Popen[bytes]:
     environment["PYTHONPATH"] = f"{root}{os.pathsep}{rest}" if rest else root
     return subprocess.Popen(
         [*command, str(fd)],
-        pass_fds=(fd,),
+        pass_fds=(fd, *shared),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         env=environment,

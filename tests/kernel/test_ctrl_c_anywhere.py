@@ -104,6 +104,7 @@ def run_and_interrupt(at: int | None) -> int:
         if event == "opcode":
             count += 1
             if count == at:
+                sys.settrace(None)  # what comes after it need not be counted, and runs ten times as fast
                 signal.raise_signal(signal.SIGINT)
         return trace
 
@@ -120,7 +121,7 @@ def run_and_interrupt(at: int | None) -> int:
         outcome = f"exit {exc.code}"
     except KeyboardInterrupt:
         outcome = "KeyboardInterrupt"
-    where = f"SIGINT at opcode {at} of {count}: {outcome}"
+    where = f"SIGINT at opcode {at}, {count} counted: {outcome}"
     if at is None or at > count:
         assert outcome == "ended", where
     else:

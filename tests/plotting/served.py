@@ -13,10 +13,11 @@ from typing import Any
 import aiohttp
 
 from axonlike.plotting.client import RemoteConnection
+from axonlike.plotting.desk import Desk
 from axonlike.plotting.handshake import PROTOCOL, ViewerSide
 from axonlike.plotting.messages import Did, Drawn, Frame, Message, Panel, Ready, Welcome, decode
 from axonlike.plotting.params import Params, params_of
-from axonlike.plotting.sender import Desk, Sender
+from axonlike.plotting.sender import Sender
 from axonlike.plotting.server import PlotServer
 
 __all__ = ["TOKEN", "Plot", "PlotInThread", "a_plot", "frame_of", "looking", "raw", "shaken", "until"]

@@ -425,7 +425,9 @@ def test_nothing_runs_while_nothing_changes(viewer: Viewer) -> None:
         plot(n=1)
         assert plot.flush()
         pid = plot.window_pid
-        until(lambda: plot._desk.asleep)
+        room = plot._desk.room
+        assert room is not None
+        until(lambda: room.window_sleeps)
         thread_id = plot._thread.native_id
 
         def switches() -> list[int]:

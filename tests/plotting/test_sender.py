@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from axonlike.plotting.desk import Desk
+from axonlike.plotting.memory import FrameRoom, FrameWatch
 from axonlike.plotting.messages import (
     Did,
     Drawn,
     Ended,
     Failed,
     Frame,
+    Laid,
     Message,
     Ready,
     Set,
@@ -25,7 +29,7 @@ from axonlike.plotting.messages import (
     decode,
 )
 from axonlike.plotting.params import Params, params_of
-from axonlike.plotting.sender import Desk, Sender, Viewer, same
+from axonlike.plotting.sender import Sender, Viewer, same
 from axonlike.testing.virtual import VirtualLoop
 
 FPS = 10.0
@@ -65,8 +69,8 @@ class Looker(Viewer):
 class Plot:
     """The calculation's half, without a thread."""
 
-    def __init__(self, **options: Any) -> None:
-        self.desk = Desk()
+    def __init__(self, room: FrameRoom | None = None, **options: Any) -> None:
+        self.desk = Desk(room)
         self.params = Params(params_of({"dt": 0.1}))
         self.did: list[Did] = []
         self.sender = Sender(
@@ -83,6 +87,14 @@ class Plot:
         viewer = Looker(self.sender, draws_in_s)
         self.sender.join(viewer, Ready("test"))
         return viewer
+
+    def window(self, draws_in_s: float | None = 0.0) -> tuple[Looker, FrameWatch]:
+        """A viewer that looks in memory, and its end of that. What is sent to it is drawn so much later."""
+        assert self.desk.room is not None
+        window = Looker(self.sender, draws_in_s)
+        window.private = True
+        self.sender.join(window, Ready("window", looks=True))
+        return window, FrameWatch(os.dup(self.desk.room.fd), FPS)
 
     async def calls(self, count: int, every_s: float = 0.001) -> None:
         for _ in range(count):
@@ -143,8 +155,7 @@ def test_without_a_viewer_only_the_first_call_is_copied() -> None:
         await plot.calls(100)
         assert plot.desk.snapshot is not None
         assert plot.desk.snapshot[0] == 1
-        assert plot.viewer().shown == []
-        await asyncio.sleep(0.5)
+        assert plot.viewer().shown == [0]
         assert plot.sender.taken == 1
 
     in_virtual_time(test)
@@ -231,9 +242,7 @@ def test_flush_draws_the_last_call_as_it_is_now() -> None:
             array[:] = number
             plot(n=array)
         array[:] = 77.0
-        plot.desk.lay_down()
-        snapshot, plot.desk.snapshot = plot.desk.snapshot, None
-        assert await plot.sender.flush(snapshot, 5.0)
+        assert await plot.sender.flush(plot.desk.copy(), 5.0)
         assert viewer.shown[-1].tolist() == [77.0] * 3
         assert viewer.drawn == plot.sender.taken
 
@@ -388,3 +397,150 @@ def test_one_who_was_greeted_and_never_said_that_it_is_ready_is_not_waited_for_u
         assert ours.shown == [1]
 
     in_virtual_time(test)
+
+
+needs_memory = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="only Linux has such memory")
+
+
+def with_memory(test: Callable[[FrameRoom], Awaitable[None]]) -> None:
+    room = FrameRoom()
+    try:
+        in_virtual_time(lambda: test(room))
+    finally:
+        room.close()
+
+
+def begin(watch: FrameWatch) -> None:
+    """The window waits for its first frame."""
+    now_s = asyncio.get_running_loop().time()
+    watch.start(now_s)
+    watch.look(now_s)
+
+
+def draw(watch: FrameWatch, *, is_done: bool = True) -> Frame:
+    now_s = asyncio.get_running_loop().time()
+    frame = watch.look(now_s)
+    assert frame is not None
+    if is_done:
+        watch.drawn(now_s)
+    return frame
+
+
+@needs_memory
+def test_a_window_that_looks_in_memory_is_sent_no_frame_and_no_thread_has_to_run() -> None:
+    async def test(room: FrameRoom) -> None:
+        plot = Plot(room)
+        window, watch = plot.window()
+        begin(watch)
+        plot(n=0)
+        await asyncio.sleep(1.0)
+        draw(watch)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        before = loop.jumps
+        for number in range(1, 100):
+            plot(n=number)
+            plot(n=-number)  # not due
+            assert draw(watch).kwargs == {"n": number}
+        await asyncio.sleep(3.0)
+        assert loop.jumps - before <= 2
+        assert window.frames == []
+        counters = plot.sender.counters
+        assert (counters.offered, counters.taken, counters.sent, counters.drawn) == (199, 100, 100, 100)
+
+    with_memory(test)
+
+
+@needs_memory
+def test_who_comes_late_sees_what_only_the_memory_knows_and_what_the_numbers_were() -> None:
+    async def test(room: FrameRoom) -> None:
+        plot = Plot(room)
+        _, watch = plot.window()
+        begin(watch)
+        for number in range(5):
+            plot(n=number)
+            draw(watch)
+        late = plot.viewer()
+        assert late.shown == [4]
+        welcome = late.got[0]
+        assert isinstance(welcome, Welcome)
+        assert welcome.history["n"].tolist() == [[call, call - 1] for call in range(1, 6)]
+        assert plot.sender.counters.taken == 5
+        await plot.calls(1000)  # both from now on
+        assert late.frames[-1].call > 900
+        assert draw(watch).call > 5
+
+    with_memory(test)
+
+
+@needs_memory
+@pytest.mark.parametrize("is_drawing", [False, True])
+def test_flush_waits_for_what_lies_in_memory_and_sends_what_does_not(is_drawing: bool) -> None:
+    async def test(room: FrameRoom) -> None:
+        plot = Plot(room)
+        window, watch = plot.window(draws_in_s=0.2)
+        begin(watch)
+        loop = asyncio.get_running_loop()
+        array = np.zeros(3)
+        plot(n=array)
+        draw(watch, is_done=not is_drawing)
+        if is_drawing:
+            loop.call_later(0.5, lambda: watch.drawn(loop.time()))
+        assert await plot.sender.flush(plot.desk.copy(), 5.0)
+        assert loop.time() == pytest.approx(0.5 if is_drawing else 0.0, abs=0.02)
+        assert window.frames == []  # it has drawn that
+        array += 1
+        before_s = loop.time()
+        assert await plot.sender.flush(plot.desk.copy(), 5.0)
+        assert loop.time() - before_s == pytest.approx(0.2)
+        assert [frame.kwargs["n"].tolist() for frame in window.frames] == [[1.0, 1.0, 1.0]]
+
+    with_memory(test)
+
+
+@needs_memory
+def test_flush_does_not_wait_for_ever_for_a_window_that_stands_still() -> None:
+    async def test(room: FrameRoom) -> None:
+        plot = Plot(room)
+        _, watch = plot.window()
+        begin(watch)
+        plot(n=1)
+        assert not await plot.sender.flush(None, 2.0)
+        assert asyncio.get_running_loop().time() == pytest.approx(2.0)
+
+    with_memory(test)
+
+
+@needs_memory
+def test_a_call_that_came_just_before_the_window_waited_is_sent() -> None:
+    async def test(room: FrameRoom) -> None:
+        plot = Plot(room)
+        window, watch = plot.window()
+        plot(n=1)
+        begin(watch)
+        await asyncio.sleep(3.0)
+        assert window.shown == [1]
+
+    with_memory(test)
+
+
+@needs_memory
+def test_a_window_that_sleeps_is_told_of_the_next_call() -> None:
+    async def test(room: FrameRoom) -> None:
+        plot = Plot(room)
+        window, watch = plot.window()
+        begin(watch)
+        plot(n=1)
+        draw(watch)
+        while watch.next_look_s is not None:
+            await asyncio.sleep(watch.next_look_s - asyncio.get_running_loop().time())
+            assert watch.look(asyncio.get_running_loop().time()) is None
+        before = len(window.got)
+        plot(n=2)
+        await asyncio.sleep(0.0)
+        assert window.got[before:] == [Laid()]
+        plot.sender.left(window)
+        plot(n=3)
+        assert not room.flags[0]
+
+    with_memory(test)

@@ -282,8 +282,12 @@ def test_a_line_without_end_never_takes_more_than_the_limit_and_some_feeds(
         return held_bytes(decoder, b"x" * feed_bytes, 60_000 // feed_bytes + 20)
 
     # Copies of one feed are alive side by side for a moment; 8 KiB are the objects themselves and the exception.
-    # The least of three: what other threads of the test run allocate meanwhile is counted too, and only adds.
-    assert min(peak() for _ in range(3)) < 2 * limit_bytes + 3 * feed_bytes + 8192
+    allowed_bytes = 2 * limit_bytes + 3 * feed_bytes + 8192
+    # One of three: what other threads of the test run allocate meanwhile is counted too, and only adds.
+    peaks: list[int] = []
+    while not peaks or (peaks[-1] >= allowed_bytes and len(peaks) < 3):
+        peaks.append(peak())
+    assert min(peaks) < allowed_bytes
 
 
 def test_many_bytes_one_at_a_time_are_not_copied_again_each_time() -> None:

@@ -21,13 +21,12 @@ a decibel wrong in a short frame. `FFT(iq_correct=False)` is for radios without 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
-import scipy.signal
 
 from axonlike.component import Component
 from axonlike.components.dsp.block import Block
@@ -62,11 +61,25 @@ _NO_QUADRATURE = 1e-6
 I-only signal, and pyrf's formula would blow up what is left of q, or give NaN."""
 
 
+_OF_NUMPY: dict[str, Callable[[int], npt.NDArray[Any]]] = {
+    "bartlett": np.bartlett,
+    "blackman": np.blackman,
+    "boxcar": np.ones,
+    "hamming": np.hamming,
+    "hann": np.hanning,
+}
+"""The usual windows: to import scipy.signal takes longer than all else that a program with a spectrum imports."""
+
+
 # -- the arithmetic
 
 
 def taper(window: str | tuple[Any, ...], points: int) -> npt.NDArray[np.float64]:
     """A window of `scipy.signal.get_window` by name, symmetric as pyrf's is (``"hann"`` is numpy.hanning(points))."""
+    if isinstance(window, str) and window in _OF_NUMPY:
+        return np.asarray(_OF_NUMPY[window](points), np.float64)
+    import scipy.signal
+
     return np.asarray(scipy.signal.get_window(window, points, fftbins=False), np.float64)
 
 

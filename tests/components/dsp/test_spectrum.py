@@ -6,6 +6,8 @@ rad and are rounded to counts, which moves levels by a few thousandths of a deci
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Generator
 from typing import Any, ClassVar
@@ -196,6 +198,18 @@ def test_the_window_is_numpys_symmetric_one_and_its_noise_bandwidth_is_known():
     assert enbw_bins(window) == pytest.approx(1.5 * 1024 / 1023)
     assert enbw_bins(taper("boxcar", 1024)) == pytest.approx(1.0)
     assert one(FFT(points=1024), noise_counts(1024), radio_info()).info.facts["enbw_bins"] == enbw_bins(window)
+
+
+@pytest.mark.parametrize("points", [4, 5, 1000, 1024])
+@pytest.mark.parametrize("window", ["bartlett", "blackman", "boxcar", "hamming", "hann", "flattop", ("kaiser", 8.0)])
+def test_a_window_is_that_of_scipy(window: str | tuple[Any, ...], points: int) -> None:
+    wanted = scipy.signal.get_window(window, points, fftbins=False)
+    np.testing.assert_allclose(taper(window, points), wanted, rtol=0, atol=1e-15)
+
+
+def test_a_program_with_a_usual_window_does_not_import_scipy_signal_which_takes_long() -> None:
+    code = "import sys; from axonlike.components.dsp import FFT; FFT(); sys.exit('scipy.signal' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # -- IQ and DC
