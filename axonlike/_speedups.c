@@ -1,12 +1,12 @@
 /* The short ways of the kernel, and of a plot's call, in C.
 
-   Everything here exists in Python too, in component.py, box.py, scheduler.py, plotting/liveplot.py and memory.py, and
+   Everything here exists in Python too, in component.py, box.py, scheduler.py, threads.py, plotting/liveplot.py and memory.py, and
    the Python is what counts: it is complete, it is what runs where no compiler was found, and each function below takes
    a usual case alone. It looks whether the case is that one, does it as the Python would, and otherwise calls the Python
    function. So what is rare (a box that is full or not made yet, a policy that drops, a tap, a time-out, an error) is
    written once.
 
-   `install` and `install_call` (speedups.py calls them) are told the classes. They read from them where their slots
+   `install`, `install_call` and `install_pump` (speedups.py calls them) are told the classes. They read from them where their slots
    lie, which is all that is known here of their layout, and put the functions below in the place of the Python ones.
 
    Only the thread that holds the interpreter's lock runs this, and no function gives the lock away between its look
@@ -51,7 +51,7 @@ static struct {
     Py_ssize_t simple;
 } of_wait;
 static struct {
-    Py_ssize_t current, ready, awake;
+    Py_ssize_t current, ready, awake, slices, watchdog;
 } of_scheduler;
 
 /* A slot as something to read, a borrowed reference. NULL while nothing was ever put into it. */
@@ -619,6 +619,117 @@ fast_run_ready(PyObject *self, PyObject *Py_UNUSED(nothing))
     Py_RETURN_NONE;
 }
 
+/* -- a message from a thread */
+
+static PyTypeObject *Thread;
+static struct {
+    Py_ssize_t component, outgoing, posted, room_wanted, scheduler;
+} of_thread;
+static PyObject *python_pump, *ended;
+
+/* The exception that is set, as an object, and not set any more. */
+static PyObject *
+caught(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *kind, *failure, *trace;
+    PyErr_Fetch(&kind, &failure, &trace);
+    PyErr_NormalizeException(&kind, &failure, &trace);
+    if (trace != NULL) {
+        PyException_SetTraceback(failure, trace);
+        Py_DECREF(trace);
+    }
+    Py_DECREF(kind);
+    return failure;
+#endif
+}
+
+/* Call a method with the exception that is set. */
+static int
+tell(PyObject *self, const char *method)
+{
+    PyObject *failure = caught();
+    PyObject *told = PyObject_CallMethod(self, method, "O", failure);
+    Py_DECREF(failure);
+    Py_XDECREF(told);
+    return told == NULL ? -1 : 0;
+}
+
+/* Is there one message alone, and nothing else to do than to send it? */
+static int
+has_one(PyObject *self, PyObject *outgoing)
+{
+    PyObject *component = SLOT(self, of_thread.component);
+    if (component == NULL || SLOT(self, of_thread.room_wanted) != Py_False || PyObject_Size(outgoing) != 1) {
+        return 0;
+    }
+    PyObject *stands = PyObject_GetAttrString(component, "_stands");
+    Py_XDECREF(stands);
+    if (stands == NULL) {
+        PyErr_Clear();
+    }
+    return stands != NULL && stands != ended;
+}
+
+/* As _Thread._pump: send what the thread has handed over. */
+static int
+pump(PyObject *self, PyObject *outgoing)
+{
+    set_slot(self, of_thread.posted, Py_False); /* what is appended from now on posts anew */
+    PyObject *component = Py_NewRef(SLOT(self, of_thread.component)), *entry = popleft(outgoing), *sent = NULL;
+    if (entry != NULL && PyTuple_CheckExact(entry) && PyTuple_GET_SIZE(entry) == 2) {
+        PyObject *arguments[] = {PyTuple_GET_ITEM(entry, 1), PyTuple_GET_ITEM(entry, 0)};
+        sent = fast_send(component, arguments, 2, NULL);
+    }
+    Py_DECREF(component);
+    Py_XDECREF(entry);
+    if (sent == NULL) {
+        return tell(self, "_pump_failed");
+    }
+    Py_DECREF(sent);
+    if (PyObject_Size(outgoing) == 0 && SLOT(self, of_thread.room_wanted) == Py_False) {
+        return 0;
+    }
+    PyObject *done = PyObject_CallMethod(self, "_pump", NULL); /* the thread has gone on meanwhile */
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static PyObject *
+fast_pump_and_run(PyObject *self, PyObject *Py_UNUSED(nothing))
+{
+    PyObject *scheduler = SLOT(self, of_thread.scheduler), *outgoing = SLOT(self, of_thread.outgoing);
+    if (!is(scheduler, Scheduler) || !is(outgoing, Deque) || SLOT(scheduler, of_scheduler.awake) != Py_False ||
+        !has_one(self, outgoing)) {
+        return in_python(python_pump, self, NULL, 0, NULL);
+    }
+    PyObject *watchdog = SLOT(scheduler, of_scheduler.watchdog);
+    if (watchdog != Py_None) {
+        PyObject *asleep = watchdog == NULL ? NULL : PyObject_GetAttrString(watchdog, "asleep");
+        Py_XDECREF(asleep);
+        if (asleep != Py_False) {
+            PyErr_Clear();
+            return in_python(python_pump, self, NULL, 0, NULL);
+        }
+    }
+    Py_INCREF(scheduler);
+    set_slot(scheduler, of_scheduler.awake, Py_True);
+    int status = pump(self, outgoing) < 0 ? tell(scheduler, "_kernel_failed") : 0;
+    if (status == 0 && add_to_slot(scheduler, of_scheduler.slices, 1) < 0) {
+        status = -1;
+    }
+    if (status == 0) {
+        PyObject *ran = PyObject_CallMethod(scheduler, "_run_ready", NULL);
+        Py_XDECREF(ran);
+        status = ran == NULL ? tell(scheduler, "_slice_failed") : 0;
+    }
+    PyObject *over = status < 0 ? NULL : PyObject_CallMethod(scheduler, "_slice_over", NULL);
+    Py_DECREF(scheduler);
+    return over;
+}
+
 /* -- a call of a plot */
 
 static PyTypeObject *Plot, *Desk, *Array;
@@ -875,6 +986,8 @@ find_slots(void)
         {Scheduler, "_current", &of_scheduler.current},
         {Scheduler, "ready", &of_scheduler.ready},
         {Scheduler, "awake", &of_scheduler.awake},
+        {Scheduler, "slices", &of_scheduler.slices},
+        {Scheduler, "_watchdog", &of_scheduler.watchdog},
     };
     for (size_t index = 0; index < Py_ARRAY_LENGTH(slots); index++) {
         Py_ssize_t found = offset(slots[index].type, slots[index].name);
@@ -1005,9 +1118,47 @@ install_call(PyObject *Py_UNUSED(module), PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+static PyMethodDef pump_and_run = {"_pump_and_run", FAST(fast_pump_and_run), METH_NOARGS, NULL};
+
+PyDoc_STRVAR(install_pump_doc, "install_pump(thread, ended)\n--\n\nTake the messages of `thread`'s objects. Once.");
+
+static PyObject *
+install_pump(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyTypeObject *thread;
+    PyObject *is_ended;
+    if (Thread != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "installed already");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(arguments, "O!O:install_pump", &PyType_Type, &thread, &is_ended)) {
+        return NULL;
+    }
+    if ((of_thread.component = offset(thread, "component")) < 0 ||
+        (of_thread.outgoing = offset(thread, "outgoing")) < 0 || (of_thread.posted = offset(thread, "posted")) < 0 ||
+        (of_thread.room_wanted = offset(thread, "_room_wanted")) < 0 ||
+        (of_thread.scheduler = offset(thread, "scheduler")) < 0) {
+        return NULL;
+    }
+    python_pump = PyObject_GetAttrString((PyObject *)thread, "_pump_and_run");
+    if (python_pump == NULL) {
+        return NULL;
+    }
+    PyObject *descriptor = PyDescr_NewMethod(thread, &pump_and_run);
+    if (descriptor == NULL || PyObject_SetAttrString((PyObject *)thread, "_pump_and_run", descriptor) < 0) {
+        Py_XDECREF(descriptor);
+        return NULL;
+    }
+    Py_DECREF(descriptor);
+    ended = Py_NewRef(is_ended);
+    Thread = (PyTypeObject *)Py_NewRef(thread);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"install", install, METH_VARARGS, install_doc},
     {"install_call", install_call, METH_VARARGS, install_call_doc},
+    {"install_pump", install_pump, METH_VARARGS, install_pump_doc},
     {NULL, NULL, 0, NULL},
 };
 

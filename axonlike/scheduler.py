@@ -186,7 +186,7 @@ class Scheduler:
     """
 
     # What is looked at for every message has a slot (_speedups.c reads it there); all else is in the dict.
-    __slots__ = ("__dict__", "__weakref__", "_current", "awake", "ready")
+    __slots__ = ("__dict__", "__weakref__", "_current", "_watchdog", "awake", "ready", "slices")
 
     def __init__(
         self,
@@ -999,8 +999,14 @@ class Scheduler:
         try:
             self._run_ready()
         except BaseException as exc:  # a defect of the kernel, or KeyboardInterrupt between two steps
-            self._current = None
-            self._kernel_failed(exc)
+            self._slice_failed(exc)
+        self._slice_over()
+
+    def _slice_failed(self, exc: BaseException) -> None:
+        self._current = None
+        self._kernel_failed(exc)
+
+    def _slice_over(self) -> None:
         if self.ready:
             self.awake = True
             assert self.loop is not None

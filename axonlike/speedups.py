@@ -23,7 +23,7 @@ from axonlike import box, scheduler, waits
 from axonlike.component import Component
 from axonlike.turn import Turn
 
-__all__ = ["in_use", "install_call"]
+__all__ = ["in_use", "install_call", "install_pump"]
 
 
 def _compiled() -> ModuleType | None:
@@ -76,6 +76,15 @@ def install_call(plot: type, desk: type, array: type, room: tuple[int, ...]) -> 
     """
     if in_use and _module is not None:
         _fits(_module.install_call, plot, desk, array, room)
+
+
+def install_pump(thread: type, ended: object) -> None:
+    """Do in C what takes a single message from a thread to who waits for it, in the class of the threads' own side.
+
+    ended: State.ENDED.
+    """
+    if in_use and _module is not None:
+        _fits(_module.install_pump, thread, ended)
 
 
 _module = _compiled()

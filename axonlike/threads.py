@@ -15,6 +15,7 @@ What must run in the scheduler's thread (letting senders in, arming a timer, lin
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections import deque
@@ -32,6 +33,7 @@ from axonlike.instruments import stack_of
 from axonlike.part import SeveralFeeds
 from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
+from axonlike.speedups import install_pump
 from axonlike.timers import Timer
 from axonlike.waits import Wait
 
@@ -201,6 +203,26 @@ class ThreadedComponent(Component):
 class _Thread:
     """The thread of one component: all that both sides touch."""
 
+    __slots__ = (
+        "_bell",
+        "_failure",
+        "_heard",
+        "_listens",
+        "_post",
+        "_room_wanted",
+        "_rung",
+        "_settles_asked",
+        "_settles_done",
+        "component",
+        "ident",
+        "idle",
+        "outgoing",
+        "over",
+        "posted",
+        "scheduler",
+        "stopped",
+    )
+
     def __init__(self, component: ThreadedComponent, scheduler: Scheduler) -> None:
         self.component = component
         self.scheduler = scheduler
@@ -220,6 +242,8 @@ class _Thread:
         self.outgoing: deque[tuple[str, Any]] = deque()
         self.posted = False
         self._failure: BaseException | None = None  # what sending its messages raised, in the scheduler's thread
+        assert scheduler.loop is not None
+        self._post = functools.partial(scheduler.loop.call_soon_threadsafe, self._pump_and_run)
         self._bell = threading.Semaphore(0)
         self._room_wanted = False
 
@@ -255,6 +279,10 @@ class _Thread:
     def stack(self) -> str:
         return stack_of(self.ident) if self.ident is not None else "  (not started)\n"
 
+    def _pump_and_run(self) -> None:
+        """Send what the thread has handed over, and run what that made ready in the same turn of the event loop."""
+        self.scheduler._posted(self._pump)
+
     def _pump(self) -> None:
         """Send what the thread has handed over. Clears the mark first: what is appended from now on posts anew."""
         self.posted = False
@@ -278,16 +306,20 @@ class _Thread:
                     for box, entries in groupby(taken, itemgetter(0)):
                         Component.send_many(component, [message for _, message in entries], box)
         except BaseException as exc:
-            outgoing.clear()
-            self.stop()
-            self._failure = exc
-            if component.on_error == "stop":
-                self.scheduler.part_failed(component, exc)
-            else:
-                component.interrupt()  # main() is called again, in a new thread, once this one has ended
+            self._pump_failed(exc)
             return
         if self._room_wanted:
             self._ring_when_room()
+
+    def _pump_failed(self, exc: BaseException) -> None:
+        component = self.component
+        self.outgoing.clear()
+        self.stop()
+        self._failure = exc
+        if component.on_error == "stop":
+            self.scheduler.part_failed(component, exc)
+        else:
+            component.interrupt()  # main() is called again, in a new thread, once this one has ended
 
     def _ring_when_room(self) -> None:
         """The thread waits in `send`: ring when no box that it feeds is full."""
@@ -398,9 +430,12 @@ class _Thread:
             self._check()
 
     def post(self) -> None:
+        """Have what was handed over sent."""
         self.posted = True
-        if not self.scheduler.call_from_thread(self._pump):
-            raise Stopped
+        try:
+            self._post()
+        except RuntimeError:  # the loop has closed since
+            raise Stopped from None
 
     def take(self, inbox: Inbox) -> Any:
         """The oldest message. Raises IndexError."""
@@ -502,3 +537,6 @@ class _ThreadsInbox:
                 yield self._thread.take(self._inbox)
             except IndexError:
                 return
+
+
+install_pump(_Thread, State.ENDED)

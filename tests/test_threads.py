@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from axonlike import Component, Graphline, Pipeline, Scheduler, ThreadedComponent
-from axonlike.errors import BoxEmpty, ComponentError, Deadlock, Finished, UsageError
+from axonlike.errors import BoxEmpty, BoxFull, ComponentError, Deadlock, Finished, UsageError
 from axonlike.testing import PAUSE, Feeder, Probe, Stalled, check_component, outputs, run_virtual
 from tests.kernel.scripts import run_script
 
@@ -404,3 +404,65 @@ def test_what_a_thread_takes_is_counted() -> None:
     run_virtual(Pipeline(Feeder([1, 2]), part))
     assert part.result == [1, 2]
     assert part.statistics()[0].taken == 2
+
+
+# -- one message at a time, each of which finds the scheduler asleep: the compiled way
+
+
+def one_by_one(part: Runs) -> None:
+    for number in range(5):
+        part.send(number)
+        part.call_scheduler(lambda: None)  # until it has been sent
+
+
+def test_one_message_at_a_time_arrives_and_is_counted() -> None:
+    thread, probe = Runs(one_by_one), Probe()
+    linked(thread, probe)
+    scheduler = Scheduler()
+    scheduler.run(thread, probe)
+    assert probe.messages == [0, 1, 2, 3, 4]
+    assert scheduler.slices >= 5
+
+
+def test_one_message_that_is_refused_fails_its_thread() -> None:
+    thread, stalled = Runs(one_by_one), Stalled(2)
+    stalled.open_inbox("inbox").policy = "error"
+    linked(thread, stalled)
+    with pytest.raises(ComponentError) as caught:
+        Scheduler(watchdog_s=None).run(thread, stalled)
+    assert isinstance(caught.value.cause, BoxFull)
+    assert "› Runs" in str(caught.value)
+    assert stalled.statistics()[0].offered == 3
+
+
+def test_a_defect_in_the_slice_that_a_message_of_a_thread_begins_ends_the_run() -> None:
+    class Breaks(Component):
+        def main(self) -> Any:
+            for _ in range(3):  # by then it is asleep between two messages
+                yield self.wait()
+                self.recv()
+            assert self.scheduler is not None
+            self.scheduler.ready.append(None)  # type: ignore[arg-type]
+            yield self.wait()
+
+    thread, breaks = Runs(one_by_one), Breaks()
+    linked(thread, breaks)
+    with pytest.raises((TypeError, AttributeError)):
+        Scheduler(watchdog_s=None).run(thread, breaks)
+
+
+def test_what_a_thread_handed_over_is_not_sent_any_more_when_its_component_has_ended() -> None:
+    bodies: list[Any] = []
+
+    def hands_over(part: Runs) -> None:
+        bodies.append(part._body)
+        part.send("in time")
+
+    thread, probe = Runs(hands_over), Probe()
+    linked(thread, probe)
+    Scheduler().run(thread, probe)
+    (body,) = bodies
+    body.outgoing.append(("outbox", "late"))
+    body._pump()
+    assert probe.messages == ["in time"]
+    assert not body.outgoing
