@@ -84,6 +84,15 @@ def pytest_report_header() -> str | None:
     return f"AXONLIKE_SHUFFLE={seed} (the ready order is shuffled by this seed)" if seed else None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    gc.disable()  # all that is made now stays for the whole run: nothing to be found, and much to be looked through
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In a parallel run the slow tests come first, so that none is begun when the other workers have ended.

@@ -94,7 +94,7 @@ def _run(folder: Path, tests: str, *changed: tuple[str, str]) -> subprocess.Comp
     shutil.copy(HERE.parent / "pyproject.toml", folder)
     (folder / "tests").mkdir()
     (folder / "tests" / "test_inner.py").write_text(SETUP + tests)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:anyio", "tests"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
