@@ -33,6 +33,8 @@ POINTS = 1000
 CALLS = 500
 FPS = 30.0
 WINDOW_S = 0.1
+PLOTTED = 4
+"""As many times as long is a window with the plot, so that a dozen frames fall into it."""
 DRAWN_S = 30.0
 FEWEST = 5
 """Calls that have to be due for their median to be told."""
@@ -253,14 +255,14 @@ def _speed(plot: Any, rounds: int) -> Table:
             bare.append(run(None, steps))
             peer.append(run(asyncplot.update, steps))
             ran_before_s = _sched_s(plot_thread)[0]
-            plotted.append(run(plot, 2 * steps))  # twice as long, so that about six frames fall into each
+            plotted.append(run(plot, PLOTTED * steps))
             thread_s += _sched_s(plot_thread)[0] - ran_before_s
         _lull(plot)
         bare.append(run(None, steps))
         # Each plotted window by the bare ones before and after it: a drift takes part on both sides.
         around = list(zip(bare, bare[1:], plotted, strict=False))
-        shares = [100 * (before.own_s + after.own_s) / shown.own_s for before, after, shown in around]
-        by_wall = [100 * (before.wall_s + after.wall_s) / shown.wall_s for before, after, shown in around]
+        shares = [50 * PLOTTED * (before.own_s + after.own_s) / shown.own_s for before, after, shown in around]
+        by_wall = [50 * PLOTTED * (before.wall_s + after.wall_s) / shown.wall_s for before, after, shown in around]
         bare_s = statistics.median(window.own_s for window in bare)
         plotting_s = sum(window.own_s for window in plotted)
         frames_per_s = (plot.counters.drawn - drawn_before) / sum(window.wall_s for window in plotted)
@@ -364,7 +366,7 @@ def run(options: Options) -> list[Table]:
         tables = [
             _calls(plot, rounds),
             _due(plot, 1.0 if options.quick else 8.0, rounds),
-            _speed(plot, 3 if options.quick else 60),
+            _speed(plot, 3 if options.quick else 50),
             _idle(plot, 0.5 if options.quick else 5.0),
         ]
     tables[-1].notes.append(f"the window was on {screen}")

@@ -42,6 +42,7 @@ _LIMIT_BYTES: Final = 2 * FRAME_LIMIT_BYTES
 _IS_OURS: Final = int.from_bytes(b"axonplot", "little")
 
 _QUIET_S: Final = 1.0
+_SOON_S: Final = 0.001
 _LONGEST_S: Final = 0.25
 """How long a change may wait for its look, after looks at what did not change."""
 
@@ -223,6 +224,7 @@ class FrameWatch(_Shared):
         self.next_look_s: float | None = None
         """When `look` is to be called; None: not before `start`, `drawn` or `wake` was."""
         self._period_s = self._every_s = 1 / fps
+        self._again_s = _SOON_S
         self._laid_s = self._beat_s = 0.0
         self._held = False
         self._newest = 0
@@ -245,7 +247,9 @@ class FrameWatch(_Shared):
         flags = self.flags
         if flags[WINDOW]:
             if now_s - self._laid_s < _QUIET_S:
-                self.next_look_s = now_s + self._every_s
+                # Soon, then later and later: most calculations have their next step done in a moment.
+                self.next_look_s = now_s + self._again_s
+                self._again_s = min(2 * self._again_s, self._every_s)
             elif not flags[_SLEEPS]:
                 flags[_SLEEPS] = 1
                 self.next_look_s = now_s + self._every_s  # once more: a call may not have seen that in time
@@ -264,7 +268,7 @@ class FrameWatch(_Shared):
             self._ask()
             return None
         # In time with a clock, not with the last look: else each frame would take a little longer than its time.
-        self._beat_s = max(self._beat_s + self._period_s, now_s - self._period_s)
+        self._beat_s = max(self._beat_s + self._period_s, now_s - self._period_s / 4)
         self._every_s = self._period_s
         self._held = True
         self._last = content
@@ -298,5 +302,6 @@ class FrameWatch(_Shared):
             self._ask()
 
     def _ask(self) -> None:
+        self._again_s = _SOON_S
         _in_order()
         self.flags[WINDOW] = 1

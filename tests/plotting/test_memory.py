@@ -92,12 +92,29 @@ def test_frames_come_in_time_with_a_clock_however_late_each_look_is(pair: Pair) 
     for number in range(100):
         assert pair.call(n=number)
         assert pair.watch.next_look_s is not None
-        pair.now_s = max(pair.now_s, pair.watch.next_look_s) + 0.1 * PERIOD_S * (number % 4)
+        pair.now_s = max(pair.now_s, pair.watch.next_look_s) + 0.1 * PERIOD_S * (number % 3)
         assert pair.watch.look(pair.now_s) is not None
         times_s.append(pair.now_s)
         pair.now_s += 0.4 * PERIOD_S  # drawn so much later
         pair.watch.drawn(pair.now_s)
-    assert times_s[-4] - times_s[4] == pytest.approx(92 * PERIOD_S)
+    assert times_s[96] - times_s[6] == pytest.approx(90 * PERIOD_S)
+
+
+def test_a_call_that_comes_just_after_the_look_is_seen_soon_and_a_rare_one_costs_few_looks(pair: Pair) -> None:
+    pair.draw(n=0)
+    pair.now_s += 1.5 * PERIOD_S  # it took long to draw, so it looks at once, and too early
+    pair.watch.drawn(pair.now_s)
+    assert pair.look() is None
+    assert pair.call(n=1)
+    before_s = pair.now_s
+    assert pair.look() is not None
+    assert pair.now_s - before_s <= 0.002
+    pair.watch.drawn(pair.now_s)
+    looks = 0
+    while pair.now_s < before_s + 0.9:
+        assert pair.look() is None
+        looks += 1
+    assert looks <= 0.9 * FPS + 8
 
 
 class Own:
