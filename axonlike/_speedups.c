@@ -6,7 +6,7 @@
    function. So what is rare (a box that is full or not made yet, a policy that drops, a tap, a time-out, an error) is
    written once.
 
-   `install`, `install_call` and `install_pump` (speedups.py calls them) are told the classes. They read from them where their slots
+   `install`, `install_call` and `install_thread` (speedups.py calls them) are told the classes. They read from them where their slots
    lie, which is all that is known here of their layout, and put the functions below in the place of the Python ones.
 
    Only the thread that holds the interpreter's lock runs this, and no function gives the lock away between its look
@@ -39,7 +39,7 @@ static PyObject *python_send, *python_recv, *python_data_ready, *python_any_read
 
 /* Offsets of slots, in bytes from the object's start. */
 static struct {
-    Py_ssize_t links, inboxes, turn, data;
+    Py_ssize_t body, links, inboxes, turn, data;
 } of_component;
 static struct {
     Py_ssize_t queue, trip, attention, rest, rest_trip, last, taken, turn, full, name, limit, drops, waiters;
@@ -63,6 +63,25 @@ set_slot(PyObject *object, Py_ssize_t offset, PyObject *value)
     PyObject *old = SLOT(object, offset);
     SLOT(object, offset) = Py_NewRef(value);
     Py_XDECREF(old);
+}
+
+/* A name, made once. */
+static inline PyObject *
+named(PyObject **kept, const char *name)
+{
+    return *kept != NULL ? *kept : (*kept = PyUnicode_InternFromString(name));
+}
+
+static inline PyObject *
+attribute(PyObject *object, PyObject **kept, const char *name)
+{
+    return named(kept, name) == NULL ? NULL : PyObject_GetAttr(object, *kept);
+}
+
+static inline PyObject *
+call_method(PyObject *object, PyObject **kept, const char *name)
+{
+    return named(kept, name) == NULL ? NULL : PyObject_CallMethodNoArgs(object, *kept);
 }
 
 static inline int
@@ -200,7 +219,8 @@ tripped(PyObject *inbox, PyObject *queue)
             return append(SLOT(scheduler, of_scheduler.ready), turn);
         }
     }
-    PyObject *nothing = PyObject_CallMethod(inbox, "tripped", NULL);
+    static PyObject *name_of_method;
+    PyObject *nothing = call_method(inbox, &name_of_method, "tripped");
     if (nothing == NULL) {
         return -1;
     }
@@ -372,12 +392,12 @@ set_current(PyObject *scheduler, int is_slot, PyObject *turn)
 static int
 call_scheduler(PyObject *scheduler, const char *name, PyObject *part, PyObject *more)
 {
-    PyObject *method = PyObject_GetAttrString(scheduler, name);
-    if (method == NULL) {
+    PyObject *called = PyUnicode_InternFromString(name), *arguments[] = {scheduler, part, more};
+    if (called == NULL) {
         return -1;
     }
-    PyObject *nothing = PyObject_CallFunctionObjArgs(method, part, more, NULL);
-    Py_DECREF(method);
+    PyObject *nothing = PyObject_VectorcallMethod(called, arguments, more == NULL ? 2 : 3, NULL);
+    Py_DECREF(called);
     if (nothing == NULL) {
         return -1;
     }
@@ -385,24 +405,36 @@ call_scheduler(PyObject *scheduler, const char *name, PyObject *part, PyObject *
     return 0;
 }
 
+/* The exception that is set, as an object, and not set any more. */
+static PyObject *
+caught(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *kind, *failure, *trace;
+    PyErr_Fetch(&kind, &failure, &trace);
+    PyErr_NormalizeException(&kind, &failure, &trace);
+    if (trace != NULL) {
+        PyException_SetTraceback(failure, trace);
+        Py_DECREF(trace);
+    }
+    Py_DECREF(kind);
+    return failure;
+#endif
+}
+
 /* The step raised the exception that is set: as ``except BaseException as exc: self.part_failed(turn.part, exc)``. */
 static int
 step_failed(PyObject *scheduler, PyObject *part)
 {
-    PyObject *kind, *error, *traceback;
-    PyErr_Fetch(&kind, &error, &traceback);
-    PyErr_NormalizeException(&kind, &error, &traceback);
-    if (traceback != NULL) {
-        PyException_SetTraceback(error, traceback);
-    }
+    PyObject *error = caught();
     PyObject *handled_before = PyErr_GetHandledException();
     PyErr_SetHandledException(error);
     int status = call_scheduler(scheduler, "part_failed", part, error);
     PyErr_SetHandledException(handled_before);
     Py_XDECREF(handled_before);
-    Py_XDECREF(kind);
-    Py_XDECREF(error);
-    Py_XDECREF(traceback);
+    Py_DECREF(error);
     return status;
 }
 
@@ -571,6 +603,11 @@ done:
 static double
 now_s(void)
 {
+#ifdef __linux__
+    struct timespec time; /* what time.perf_counter() reads there */
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+#endif
     PyObject *now = PyObject_CallNoArgs(perf_counter);
     double seconds = now == NULL ? -1 : PyFloat_AsDouble(now);
     Py_XDECREF(now);
@@ -584,7 +621,8 @@ fast_run_ready(PyObject *self, PyObject *Py_UNUSED(nothing))
     if (!is(ready, Deque)) { /* in random order */
         return in_python(python_run_ready, self, NULL, 0, NULL);
     }
-    PyObject *current = PyObject_GetAttrString((PyObject *)Py_TYPE(self), "_current");
+    static PyObject *name_of_current;
+    PyObject *current = attribute((PyObject *)Py_TYPE(self), &name_of_current, "_current");
     if (current == NULL) {
         return NULL;
     }
@@ -623,28 +661,9 @@ fast_run_ready(PyObject *self, PyObject *Py_UNUSED(nothing))
 
 static PyTypeObject *Thread;
 static struct {
-    Py_ssize_t component, outgoing, posted, room_wanted, scheduler;
+    Py_ssize_t component, ident, outgoing, post, posted, room_wanted, scheduler, stopped;
 } of_thread;
-static PyObject *python_pump, *ended;
-
-/* The exception that is set, as an object, and not set any more. */
-static PyObject *
-caught(void)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    return PyErr_GetRaisedException();
-#else
-    PyObject *kind, *failure, *trace;
-    PyErr_Fetch(&kind, &failure, &trace);
-    PyErr_NormalizeException(&kind, &failure, &trace);
-    if (trace != NULL) {
-        PyException_SetTraceback(failure, trace);
-        Py_DECREF(trace);
-    }
-    Py_DECREF(kind);
-    return failure;
-#endif
-}
+static PyObject *python_pump, *python_thread_send, *ended;
 
 /* Call a method with the exception that is set. */
 static int
@@ -657,6 +676,47 @@ tell(PyObject *self, const char *method)
     return told == NULL ? -1 : 0;
 }
 
+/* ThreadedComponent.send in the thread itself, when nothing is under way and there is room. */
+static PyObject *
+fast_thread_send(PyObject *self, PyObject *const *arguments, Py_ssize_t number, PyObject *keywords)
+{
+    PyObject *thread = SLOT(self, of_component.body), *links = SLOT(self, of_component.links);
+    PyObject *box = number == 1 ? outbox_name : number == 2 ? arguments[1] : NULL;
+    if (box == NULL || keywords != NULL || !PyUnicode_CheckExact(box) || !is(thread, Thread) || links == NULL ||
+        !PyDict_CheckExact(links) || SLOT(thread, of_thread.stopped) != Py_False) {
+        return in_python(python_thread_send, self, arguments, number, keywords);
+    }
+    PyObject *ident = SLOT(thread, of_thread.ident), *outgoing = SLOT(thread, of_thread.outgoing);
+    PyObject *link = PyDict_GetItemWithError(links, box);
+    if (ident == NULL || !PyLong_CheckExact(ident) || PyLong_AsUnsignedLong(ident) != PyThread_get_thread_ident() ||
+        !is(outgoing, Deque) || PyObject_Size(outgoing) != 0 || !is(link, Inbox) ||
+        SLOT(link, of_inbox.full) != Py_False) {
+        PyErr_Clear();
+        return in_python(python_thread_send, self, arguments, number, keywords);
+    }
+    PyObject *entry = PyTuple_Pack(2, box, arguments[0]);
+    if (entry == NULL) {
+        return NULL;
+    }
+    Py_INCREF(thread);
+    int status = append(outgoing, entry); /* before the scheduler is woken: it takes what is there, then sleeps */
+    Py_DECREF(entry);
+    PyObject *posted = NULL;
+    if (status == 0 && SLOT(thread, of_thread.posted) == Py_False) {
+        set_slot(thread, of_thread.posted, Py_True);
+        posted = PyObject_CallNoArgs(SLOT(thread, of_thread.post));
+        if (posted == NULL && PyErr_ExceptionMatches(PyExc_RuntimeError)) {
+            static PyObject *name_of_post;
+            PyErr_Clear();
+            posted = call_method(thread, &name_of_post, "post"); /* it says what that means */
+        }
+        status = posted == NULL ? -1 : 0;
+        Py_XDECREF(posted);
+    }
+    Py_DECREF(thread);
+    return status < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 /* Is there one message alone, and nothing else to do than to send it? */
 static int
 has_one(PyObject *self, PyObject *outgoing)
@@ -665,7 +725,8 @@ has_one(PyObject *self, PyObject *outgoing)
     if (component == NULL || SLOT(self, of_thread.room_wanted) != Py_False || PyObject_Size(outgoing) != 1) {
         return 0;
     }
-    PyObject *stands = PyObject_GetAttrString(component, "_stands");
+    static PyObject *name_of_state;
+    PyObject *stands = attribute(component, &name_of_state, "_stands");
     Py_XDECREF(stands);
     if (stands == NULL) {
         PyErr_Clear();
@@ -707,7 +768,8 @@ fast_pump_and_run(PyObject *self, PyObject *Py_UNUSED(nothing))
     }
     PyObject *watchdog = SLOT(scheduler, of_scheduler.watchdog);
     if (watchdog != Py_None) {
-        PyObject *asleep = watchdog == NULL ? NULL : PyObject_GetAttrString(watchdog, "asleep");
+        static PyObject *name_of_asleep;
+        PyObject *asleep = watchdog == NULL ? NULL : attribute(watchdog, &name_of_asleep, "asleep");
         Py_XDECREF(asleep);
         if (asleep != Py_False) {
             PyErr_Clear();
@@ -721,7 +783,8 @@ fast_pump_and_run(PyObject *self, PyObject *Py_UNUSED(nothing))
         status = -1;
     }
     if (status == 0) {
-        PyObject *ran = PyObject_CallMethod(scheduler, "_run_ready", NULL);
+        static PyObject *name_of_run;
+        PyObject *ran = call_method(scheduler, &name_of_run, "_run_ready");
         Py_XDECREF(ran);
         status = ran == NULL ? tell(scheduler, "_slice_failed") : 0;
     }
@@ -750,23 +813,15 @@ static struct {
 
 #if defined(__linux__) && (defined(__GNUC__) || defined(__clang__))
 
-static double
-now(void)
-{
-    struct timespec time; /* what time.perf_counter() reads on Linux */
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* Is it an array like the one that lay there before? Then `view` is its memory, to be released. */
 static int
 is_alike(PyObject *value, PyObject *known, Py_buffer *view)
 {
-    static PyObject *dtype_name;
-    if (!Py_IS_TYPE(value, Array) || (dtype_name == NULL && (dtype_name = PyUnicode_InternFromString("dtype")) == NULL)) {
+    static PyObject *name_of_dtype;
+    if (!Py_IS_TYPE(value, Array)) {
         return 0;
     }
-    PyObject *dtype = PyObject_GetAttr(value, dtype_name);
+    PyObject *dtype = attribute(value, &name_of_dtype, "dtype");
     Py_XDECREF(dtype); /* the array keeps it */
     if (dtype == NULL || dtype != PyTuple_GET_ITEM(known, 0) || PyObject_GetBuffer(value, view, PyBUF_ND) < 0) {
         PyErr_Clear(); /* not in C's order, or no memory that can be had: the Python function does that */
@@ -788,7 +843,7 @@ is_alike(PyObject *value, PyObject *known, Py_buffer *view)
 static int
 lay_in_memory(PyObject *desk, char *memory, PyObject *arguments, PyObject *keywords)
 {
-    double began_s = now();
+    double began_s = now_s();
     PyObject *form = SLOT(desk, of_desk.form), *offered = SLOT(desk, of_desk.offered);
     PyObject *plot_began = SLOT(desk, of_desk.began), *worst = SLOT(desk, of_desk.worst);
     if (form == NULL || !PyTuple_CheckExact(form) || plot_began == NULL || !PyFloat_CheckExact(plot_began) ||
@@ -847,7 +902,7 @@ lay_in_memory(PyObject *desk, char *memory, PyObject *arguments, PyObject *keywo
         }
         Py_DECREF(woken);
     }
-    double took_s = now() - began_s;
+    double took_s = now_s() - began_s;
     if (took_s > PyFloat_AS_DOUBLE(worst)) {
         PyObject *longest = PyFloat_FromDouble(took_s);
         if (longest == NULL) {
@@ -904,7 +959,8 @@ fast_call(PyObject *self, PyObject *arguments, PyObject *keywords)
             return done < 0 ? NULL : Py_NewRef(Py_None);
         }
     }
-    return PyObject_CallMethod(desk, "lay_down", NULL);
+    static PyObject *name_of_method;
+    return call_method(desk, &name_of_method, "lay_down");
 }
 
 /* -- putting them in place */
@@ -952,6 +1008,7 @@ find_slots(void)
         const char *name;
         Py_ssize_t *offset;
     } slots[] = {
+        {Component, "_body", &of_component.body},
         {Component, "_links", &of_component.links},
         {Component, "_inboxes", &of_component.inboxes},
         {Component, "_turn", &of_component.turn},
@@ -1007,6 +1064,23 @@ documentation_of(PyObject *python)
     return text == NULL ? NULL : PyUnicode_AsUTF8(text); /* `text` is kept as long as the process lives */
 }
 
+/* Put a function in the place of a method, which is kept in `python`. */
+static int
+replace(PyTypeObject *type, PyMethodDef *method, PyObject **python)
+{
+    *python = PyObject_GetAttrString((PyObject *)type, method->ml_name);
+    if (*python == NULL || (method->ml_doc = documentation_of(*python)) == NULL) {
+        return -1;
+    }
+    PyObject *descriptor = PyDescr_NewMethod(type, method);
+    if (descriptor == NULL) {
+        return -1;
+    }
+    int status = PyObject_SetAttrString((PyObject *)type, method->ml_name, descriptor);
+    Py_DECREF(descriptor);
+    return status;
+}
+
 PyDoc_STRVAR(install_doc, "install(component, inbox, turn, wait, scheduler, deque, generator_send, plain_waits, "
                           "pause, nothing, perf_counter, slice_s, longest_stride, parks, documented)\n--\n\n"
                           "Put the functions of this module in the place of those of the classes. Once.");
@@ -1048,23 +1122,9 @@ install(PyObject *Py_UNUSED(module), PyObject *arguments)
         Py_INCREF(kept[index]);
     }
     for (size_t index = 0; index < Py_ARRAY_LENGTH(functions); index++) {
-        PyObject *type = (PyObject *)*functions[index].of;
-        const char *name = functions[index].method.ml_name;
-        PyObject *python = PyObject_GetAttrString(type, name);
-        if (python == NULL) {
+        if (replace(*functions[index].of, &functions[index].method, functions[index].python) < 0) {
             return NULL;
         }
-        *functions[index].python = python;
-        functions[index].method.ml_doc = documentation_of(python);
-        if (functions[index].method.ml_doc == NULL) {
-            return NULL;
-        }
-        PyObject *descriptor = PyDescr_NewMethod((PyTypeObject *)type, &functions[index].method);
-        if (descriptor == NULL || PyObject_SetAttrString(type, name, descriptor) < 0) {
-            Py_XDECREF(descriptor);
-            return NULL;
-        }
-        Py_DECREF(descriptor);
     }
     Py_RETURN_NONE;
 }
@@ -1118,39 +1178,37 @@ install_call(PyObject *Py_UNUSED(module), PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+static PyMethodDef thread_send = {"send", FAST(fast_thread_send), METH_FASTCALL | METH_KEYWORDS, NULL};
 static PyMethodDef pump_and_run = {"_pump_and_run", FAST(fast_pump_and_run), METH_NOARGS, NULL};
 
-PyDoc_STRVAR(install_pump_doc, "install_pump(thread, ended)\n--\n\nTake the messages of `thread`'s objects. Once.");
+PyDoc_STRVAR(install_thread_doc, "install_thread(component, thread, ended)\n--\n\n"
+                                 "Take what components with a thread of their own send. Once.");
 
 static PyObject *
-install_pump(PyObject *Py_UNUSED(module), PyObject *arguments)
+install_thread(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    PyTypeObject *thread;
+    PyTypeObject *component, *thread;
     PyObject *is_ended;
     if (Thread != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "installed already");
         return NULL;
     }
-    if (!PyArg_ParseTuple(arguments, "O!O:install_pump", &PyType_Type, &thread, &is_ended)) {
+    if (!PyArg_ParseTuple(arguments, "O!O!O:install_thread", &PyType_Type, &component, &PyType_Type, &thread,
+                          &is_ended)) {
         return NULL;
     }
-    if ((of_thread.component = offset(thread, "component")) < 0 ||
-        (of_thread.outgoing = offset(thread, "outgoing")) < 0 || (of_thread.posted = offset(thread, "posted")) < 0 ||
+    if ((of_thread.component = offset(thread, "component")) < 0 || (of_thread.ident = offset(thread, "ident")) < 0 ||
+        (of_thread.outgoing = offset(thread, "outgoing")) < 0 || (of_thread.post = offset(thread, "_post")) < 0 ||
+        (of_thread.posted = offset(thread, "posted")) < 0 || (of_thread.stopped = offset(thread, "stopped")) < 0 ||
         (of_thread.room_wanted = offset(thread, "_room_wanted")) < 0 ||
         (of_thread.scheduler = offset(thread, "scheduler")) < 0) {
         return NULL;
     }
-    python_pump = PyObject_GetAttrString((PyObject *)thread, "_pump_and_run");
-    if (python_pump == NULL) {
-        return NULL;
-    }
-    PyObject *descriptor = PyDescr_NewMethod(thread, &pump_and_run);
-    if (descriptor == NULL || PyObject_SetAttrString((PyObject *)thread, "_pump_and_run", descriptor) < 0) {
-        Py_XDECREF(descriptor);
-        return NULL;
-    }
-    Py_DECREF(descriptor);
     ended = Py_NewRef(is_ended);
+    if (replace(component, &thread_send, &python_thread_send) < 0 ||
+        replace(thread, &pump_and_run, &python_pump) < 0) {
+        return NULL;
+    }
     Thread = (PyTypeObject *)Py_NewRef(thread);
     Py_RETURN_NONE;
 }
@@ -1158,7 +1216,7 @@ install_pump(PyObject *Py_UNUSED(module), PyObject *arguments)
 static PyMethodDef methods[] = {
     {"install", install, METH_VARARGS, install_doc},
     {"install_call", install_call, METH_VARARGS, install_call_doc},
-    {"install_pump", install_pump, METH_VARARGS, install_pump_doc},
+    {"install_thread", install_thread, METH_VARARGS, install_thread_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -225,6 +225,7 @@ class Scheduler:
         self._deadline: Timer | None = None
         self._done: asyncio.Future[None] | None = None
         self._watchdog: Watchdog | None = None
+        self._time_out = self._timed_out
         self._starting: Part | None = None
         self._thread: threading.Thread | None = None
         self._background_error: BaseException | None = None
@@ -1166,7 +1167,7 @@ class Scheduler:
             when_s = self._now_s()
             if trap.seconds > 0:
                 when_s += trap.seconds
-            part._timer = self._timers.add(when_s, self._timed_out, part)
+            part._timer = self._timers.add(when_s, self._time_out, part)
             if self._armed is None or when_s < self._armed_s:
                 self._arm(when_s)
         elif isinstance(trap, (Room, Destination)):  # `yield self.send(...)` is a bare yield

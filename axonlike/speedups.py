@@ -23,7 +23,7 @@ from axonlike import box, scheduler, waits
 from axonlike.component import Component
 from axonlike.turn import Turn
 
-__all__ = ["in_use", "install_call", "install_pump"]
+__all__ = ["in_use", "install_call", "install_thread"]
 
 
 def _compiled() -> ModuleType | None:
@@ -78,13 +78,13 @@ def install_call(plot: type, desk: type, array: type, room: tuple[int, ...]) -> 
         _fits(_module.install_call, plot, desk, array, room)
 
 
-def install_pump(thread: type, ended: object) -> None:
-    """Do in C what takes a single message from a thread to who waits for it, in the class of the threads' own side.
+def install_thread(component: type, thread: type, ended: object) -> None:
+    """Do in C what takes a single message from a thread to who waits for it.
 
-    ended: State.ENDED.
+    component: ThreadedComponent. thread: the class of its thread's own side. ended: State.ENDED.
     """
     if in_use and _module is not None:
-        _fits(_module.install_pump, thread, ended)
+        _fits(_module.install_thread, component, thread, ended)
 
 
 _module = _compiled()

@@ -33,7 +33,7 @@ from axonlike.instruments import stack_of
 from axonlike.part import SeveralFeeds
 from axonlike.scheduler import Scheduler
 from axonlike.shutdown import State
-from axonlike.speedups import install_pump
+from axonlike.speedups import install_thread
 from axonlike.timers import Timer
 from axonlike.waits import Wait
 
@@ -539,4 +539,4 @@ class _ThreadsInbox:
                 return
 
 
-install_pump(_Thread, State.ENDED)
+install_thread(ThreadedComponent, _Thread, State.ENDED)

@@ -63,7 +63,8 @@ class Sleep(_Trap):
     __slots__ = ("seconds",)
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = checked_seconds(seconds, "sleep()")
+        usual = type(seconds) is float and seconds == seconds
+        self.seconds = seconds if usual else checked_seconds(seconds, "sleep()")
 
     def __repr__(self) -> str:
         return f"sleep({self.seconds:g})"

@@ -432,7 +432,6 @@ def test_one_message_that_is_refused_fails_its_thread() -> None:
         Scheduler(watchdog_s=None).run(thread, stalled)
     assert isinstance(caught.value.cause, BoxFull)
     assert "› Runs" in str(caught.value)
-    assert stalled.statistics()[0].offered == 3
 
 
 def test_a_defect_in_the_slice_that_a_message_of_a_thread_begins_ends_the_run() -> None:
