@@ -15,11 +15,14 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <structmember.h>
+#include <math.h>
 #include <time.h>
 
 /* -- what `install` found out */
 
-static PyTypeObject *Component, *Inbox, *Turn, *Wait, *Scheduler, *Deque;
+static PyTypeObject *Component, *Inbox, *Turn, *Wait, *Sleep, *Scheduler, *TimerQueue, *Timer, *Deque;
+static PyObject *sleeping;                                   /* State.SLEEPING */
+static PyObject *heappush;
 static PyObject *deque_append, *deque_popleft, *deque_clear; /* method descriptors of collections.deque */
 static PyMethodDef *generator_send;                          /* what a generator's bound `send` runs */
 static PyObject *plain_waits;                                /* waits.PLAIN */
@@ -35,11 +38,11 @@ static PyObject *documented; /* speedups._documented: a function's signature and
 
 /* What was in the place of each function: takes the cases that are not usual. */
 static PyObject *python_send, *python_recv, *python_data_ready, *python_any_ready, *python_inbox, *python_wait,
-    *python_pause, *python_iter, *python_run_ready;
+    *python_pause, *python_sleep, *python_iter, *python_run_ready;
 
 /* Offsets of slots, in bytes from the object's start. */
 static struct {
-    Py_ssize_t body, links, inboxes, turn, data;
+    Py_ssize_t body, links, inboxes, stands, timer, turn, data;
 } of_component;
 static struct {
     Py_ssize_t queue, trip, attention, rest, rest_trip, last, taken, turn, full, name, limit, drops, waiters;
@@ -51,8 +54,14 @@ static struct {
     Py_ssize_t simple;
 } of_wait;
 static struct {
-    Py_ssize_t current, ready, awake, slices, watchdog;
+    Py_ssize_t current, ready, awake, slices, watchdog, armed, armed_s, now_s, time_out, timers;
 } of_scheduler;
+static struct {
+    Py_ssize_t heap, made;
+} of_timers;
+static struct {
+    Py_ssize_t seconds;
+} of_sleep;
 
 /* A slot as something to read, a borrowed reference. NULL while nothing was ever put into it. */
 #define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
@@ -486,6 +495,57 @@ settle(PyObject *scheduler, PyObject *turn)
     return truth;
 }
 
+/* A body has yielded what is neither a bare yield nor a wait: for a sleep, as Scheduler._trap does it. */
+static int
+sleep_until(PyObject *scheduler, PyObject *turn, PyObject *part, PyObject *trap)
+{
+    PyObject *timers = SLOT(scheduler, of_scheduler.timers), *now = SLOT(scheduler, of_scheduler.now_s);
+    PyObject *seconds = is(trap, Sleep) ? SLOT(trap, of_sleep.seconds) : NULL;
+    if (seconds == NULL || !PyFloat_CheckExact(seconds) || !is(timers, TimerQueue) || now == NULL ||
+        !PyObject_TypeCheck(part, Component) || SLOT(scheduler, of_scheduler.time_out) == NULL) {
+        return call_scheduler(scheduler, "_trap", part, trap);
+    }
+    PyObject *at = PyObject_CallNoArgs(now);
+    if (at == NULL || !PyFloat_CheckExact(at)) {
+        Py_XDECREF(at);
+        return at == NULL ? -1 : call_scheduler(scheduler, "_trap", part, trap);
+    }
+    double when_s = PyFloat_AS_DOUBLE(at) + Py_MAX(0.0, PyFloat_AS_DOUBLE(seconds));
+    Py_DECREF(at);
+    set_slot(turn, of_turn.why, trap);
+    set_slot(part, of_component.stands, sleeping);
+    if (add_to_slot(timers, of_timers.made, 1) < 0) {
+        return -1;
+    }
+    /* Timer([when_s, number, action, argument, queue]) */
+    PyObject *content = Py_BuildValue("(dOO(O)O)", when_s, SLOT(timers, of_timers.made),
+                                      SLOT(scheduler, of_scheduler.time_out), part, timers);
+    PyObject *timer = content == NULL ? NULL : PyObject_CallOneArg((PyObject *)Timer, content);
+    Py_XDECREF(content);
+    if (timer == NULL) {
+        return -1;
+    }
+    PyObject *arguments[] = {SLOT(timers, of_timers.heap), timer};
+    PyObject *pushed = PyObject_Vectorcall(heappush, arguments, 2, NULL);
+    if (pushed != NULL) {
+        set_slot(part, of_component.timer, timer);
+    }
+    Py_DECREF(timer);
+    if (pushed == NULL) {
+        return -1;
+    }
+    Py_DECREF(pushed);
+    PyObject *armed_s = SLOT(scheduler, of_scheduler.armed_s);
+    if (SLOT(scheduler, of_scheduler.armed) != Py_None && armed_s != NULL && PyFloat_CheckExact(armed_s) &&
+        when_s >= PyFloat_AS_DOUBLE(armed_s)) {
+        return 0;
+    }
+    PyObject *due = PyFloat_FromDouble(when_s);
+    int status = due == NULL ? -1 : call_scheduler(scheduler, "_arm", due, NULL);
+    Py_XDECREF(due);
+    return status;
+}
+
 /* One turn, from the ready queue to where it goes next: 0, or -1 with an exception set. */
 static int
 run_turn(PyObject *scheduler, int is_slot, PyObject *ready, PyObject *turn)
@@ -561,7 +621,7 @@ run_turn(PyObject *scheduler, int is_slot, PyObject *ready, PyObject *turn)
     }
     if (!is(trap, Wait)) {
         if (!is_bare(trap)) {
-            status = set_current(scheduler, is_slot, Py_None) < 0 ? -1 : call_scheduler(scheduler, "_trap", part, trap);
+            status = set_current(scheduler, is_slot, Py_None) < 0 ? -1 : sleep_until(scheduler, turn, part, trap);
             goto done;
         }
         if (SLOT(turn, of_turn.pausing) != Py_True) {
@@ -725,12 +785,7 @@ has_one(PyObject *self, PyObject *outgoing)
     if (component == NULL || SLOT(self, of_thread.room_wanted) != Py_False || PyObject_Size(outgoing) != 1) {
         return 0;
     }
-    static PyObject *name_of_state;
-    PyObject *stands = attribute(component, &name_of_state, "_stands");
-    Py_XDECREF(stands);
-    if (stands == NULL) {
-        PyErr_Clear();
-    }
+    PyObject *stands = SLOT(component, of_component.stands);
     return stands != NULL && stands != ended;
 }
 
@@ -963,6 +1018,20 @@ fast_call(PyObject *self, PyObject *arguments, PyObject *keywords)
     return call_method(desk, &name_of_method, "lay_down");
 }
 
+static PyObject *
+fast_sleep(PyObject *self, PyObject *const *arguments, Py_ssize_t number, PyObject *keywords)
+{
+    PyObject *seconds = number == 1 && keywords == NULL ? arguments[0] : NULL;
+    if (seconds == NULL || !PyFloat_CheckExact(seconds) || isnan(PyFloat_AS_DOUBLE(seconds))) {
+        return in_python(python_sleep, self, arguments, number, keywords);
+    }
+    PyObject *trap = Sleep->tp_alloc(Sleep, 0);
+    if (trap != NULL) {
+        SLOT(trap, of_sleep.seconds) = Py_NewRef(seconds);
+    }
+    return trap;
+}
+
 /* -- putting them in place */
 
 #define FAST(function) ((PyCFunction)(void (*)(void))(function))
@@ -978,6 +1047,7 @@ static struct {
     {&Component, &python_any_ready, {"any_ready", FAST(fast_any_ready), METH_NOARGS, NULL}},
     {&Component, &python_inbox, {"inbox", FAST(fast_inbox), METH_FASTCALL | METH_KEYWORDS, NULL}},
     {&Component, &python_pause, {"pause", FAST(fast_pause), METH_NOARGS, NULL}},
+    {&Component, &python_sleep, {"sleep", FAST(fast_sleep), METH_FASTCALL | METH_KEYWORDS, NULL}},
     {&Component, &python_wait, {"wait", FAST(fast_wait), METH_FASTCALL | METH_KEYWORDS, NULL}},
     {&Inbox, &python_iter, {"__iter__", FAST(fast_iter), METH_NOARGS, NULL}},
     {&Scheduler, &python_run_ready, {"_run_ready", FAST(fast_run_ready), METH_NOARGS, NULL}},
@@ -1008,8 +1078,10 @@ find_slots(void)
         const char *name;
         Py_ssize_t *offset;
     } slots[] = {
-        {Component, "_body", &of_component.body},
         {Component, "_links", &of_component.links},
+        {Component, "_body", &of_component.body},
+        {Component, "_stands", &of_component.stands},
+        {Component, "_timer", &of_component.timer},
         {Component, "_inboxes", &of_component.inboxes},
         {Component, "_turn", &of_component.turn},
         {Component, "_data", &of_component.data},
@@ -1045,6 +1117,14 @@ find_slots(void)
         {Scheduler, "awake", &of_scheduler.awake},
         {Scheduler, "slices", &of_scheduler.slices},
         {Scheduler, "_watchdog", &of_scheduler.watchdog},
+        {Scheduler, "_armed", &of_scheduler.armed},
+        {Scheduler, "_armed_s", &of_scheduler.armed_s},
+        {Scheduler, "_now_s", &of_scheduler.now_s},
+        {Scheduler, "_time_out", &of_scheduler.time_out},
+        {Scheduler, "_timers", &of_scheduler.timers},
+        {TimerQueue, "_heap", &of_timers.heap},
+        {TimerQueue, "_made", &of_timers.made},
+        {Sleep, "seconds", &of_sleep.seconds},
     };
     for (size_t index = 0; index < Py_ARRAY_LENGTH(slots); index++) {
         Py_ssize_t found = offset(slots[index].type, slots[index].name);
@@ -1081,7 +1161,8 @@ replace(PyTypeObject *type, PyMethodDef *method, PyObject **python)
     return status;
 }
 
-PyDoc_STRVAR(install_doc, "install(component, inbox, turn, wait, scheduler, deque, generator_send, plain_waits, "
+PyDoc_STRVAR(install_doc, "install(component, inbox, turn, wait, sleep, scheduler, timer_queue, timer, deque, sleeping, "
+                          "heappush, generator_send, plain_waits, "
                           "pause, nothing, perf_counter, slice_s, longest_stride, parks, documented)\n--\n\n"
                           "Put the functions of this module in the place of those of the classes. Once.");
 
@@ -1093,10 +1174,12 @@ install(PyObject *Py_UNUSED(module), PyObject *arguments)
         PyErr_SetString(PyExc_RuntimeError, "installed already");
         return NULL;
     }
-    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!OOOdlO!O:install", &PyType_Type, &Component, &PyType_Type, &Inbox,
-                          &PyType_Type, &Turn, &PyType_Type, &Wait, &PyType_Type, &Scheduler, &PyType_Type, &Deque,
-                          &PyCFunction_Type, &send, &PyDict_Type, &plain_waits, &pause_trap, &empty_iterator,
-                          &perf_counter, &slice_s, &longest_stride, &PyLong_Type, &parks_at_once, &documented)) {
+    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!O!OOO!O!OOOdlO!O:install", &PyType_Type, &Component, &PyType_Type,
+                          &Inbox, &PyType_Type, &Turn, &PyType_Type, &Wait, &PyType_Type, &Sleep, &PyType_Type,
+                          &Scheduler, &PyType_Type, &TimerQueue, &PyType_Type, &Timer, &PyType_Type, &Deque, &sleeping,
+                          &heappush, &PyCFunction_Type, &send, &PyDict_Type, &plain_waits, &pause_trap,
+                          &empty_iterator, &perf_counter, &slice_s, &longest_stride, &PyLong_Type, &parks_at_once,
+                          &documented)) {
         return NULL;
     }
     generator_send = ((PyCFunctionObject *)send)->m_ml;
@@ -1115,8 +1198,9 @@ install(PyObject *Py_UNUSED(module), PyObject *arguments)
         return NULL;
     }
     /* All of these are kept as long as the process lives, as the functions are. */
-    PyObject *kept[] = {(PyObject *)Component, (PyObject *)Inbox, (PyObject *)Turn, (PyObject *)Wait,
-                        (PyObject *)Scheduler, (PyObject *)Deque, plain_waits, pause_trap, empty_iterator,
+    PyObject *kept[] = {(PyObject *)Component, (PyObject *)Inbox, (PyObject *)Turn, (PyObject *)Wait, (PyObject *)Sleep,
+                        (PyObject *)Scheduler, (PyObject *)TimerQueue, (PyObject *)Timer, (PyObject *)Deque, sleeping,
+                        heappush, plain_waits, pause_trap, empty_iterator,
                         perf_counter, parks_at_once, documented};
     for (size_t index = 0; index < Py_ARRAY_LENGTH(kept); index++) {
         Py_INCREF(kept[index]);

@@ -186,7 +186,10 @@ class Scheduler:
     """
 
     # What is looked at for every message has a slot (_speedups.c reads it there); all else is in the dict.
-    __slots__ = ("__dict__", "__weakref__", "_current", "_watchdog", "awake", "ready", "slices")
+    __slots__ = (
+        "__dict__", "__weakref__", "_armed", "_armed_s", "_current", "_now_s", "_time_out", "_timers", "_watchdog",
+        "awake", "ready", "slices",
+    )  # fmt: skip
 
     def __init__(
         self,

@@ -16,11 +16,14 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable
+from heapq import heappush
 from types import ModuleType
 from typing import Any
 
 from axonlike import box, scheduler, waits
 from axonlike.component import Component
+from axonlike.shutdown import State
+from axonlike.timers import Timer, TimerQueue
 from axonlike.turn import Turn
 
 __all__ = ["in_use", "install_call", "install_thread"]
@@ -54,9 +57,9 @@ def _install() -> bool:
     generator = (number for number in range(0))
     return _module is not None and _fits(
         _module.install,
-        Component, box.Inbox, Turn, waits.Wait, scheduler.Scheduler, deque, generator.send, waits.PLAIN, waits.PAUSE,
-        box._NOTHING, time.perf_counter, scheduler.SLICE_S, scheduler._LONGEST_STRIDE, scheduler._PARKS,
-        _documented,
+        Component, box.Inbox, Turn, waits.Wait, waits.Sleep, scheduler.Scheduler, TimerQueue, Timer, deque,
+        State.SLEEPING, heappush, generator.send, waits.PLAIN, waits.PAUSE, box._NOTHING, time.perf_counter,
+        scheduler.SLICE_S, scheduler._LONGEST_STRIDE, scheduler._PARKS, _documented,
     )  # fmt: skip
 
 

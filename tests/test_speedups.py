@@ -95,7 +95,7 @@ def test_they_are_installed_once_and_refuse_classes_without_the_slots() -> None:
         "class Bare: pass\n"
         "generator = (n for n in range(0))\n"
         "try:\n"
-        "    compiled.install(Bare, Bare, Bare, Bare, Bare, list, generator.send, {}, 0, 0, 0, 0.1, 1, 1, print)\n"
+        "    compiled.install(*[Bare] * 8, list, 0, 0, generator.send, {}, 0, 0, 0, 0.1, 1, 1, print)\n"
         "except TypeError as exc:\n"
         "    print(exc)\n"
     )
@@ -111,7 +111,7 @@ def test_the_tests_of_the_kernel_pass_on_the_python_ones_too() -> None:
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
 
 
-COMPILED = ["send", "recv", "data_ready", "any_ready", "inbox", "pause", "wait"]
+COMPILED = ["send", "recv", "data_ready", "any_ready", "inbox", "pause", "sleep", "wait"]
 
 
 @functools.cache
