@@ -338,8 +338,8 @@ class SimulatedWSA4000:
             # Whoever has none yet; or who has the lock, and connects anew after an abort in the middle of a packet.
             waiting = [c for c in here if c.data is None] or [c for c in here if c is self._lock_holder]
             if not waiting:
+                self._note("vrt_refused", address=address)  # counted before the other end can know
                 sock.close()  # nobody has said who he is
-                self._note("vrt_refused", address=address)
                 return
             sock.settimeout(0.2)
             self._close_data(waiting[-1])
