@@ -736,7 +736,24 @@ tell(PyObject *self, const char *method)
     return told == NULL ? -1 : 0;
 }
 
-/* ThreadedComponent.send in the thread itself, when nothing is under way and there is room. */
+static Py_ssize_t most_under_way; /* threads._UNDER_WAY */
+
+/* Is there room in the box for one more message, whatever its policy, with so many under way? */
+static int
+has_room(PyObject *inbox, Py_ssize_t under_way)
+{
+    if (SLOT(inbox, of_inbox.full) != Py_False) {
+        return 0;
+    }
+    if (under_way == 0) {
+        return 1;
+    }
+    PyObject *queue = SLOT(inbox, of_inbox.queue);
+    return under_way < most_under_way && queue != NULL &&
+           under_way + PyObject_Size(queue) < as_count(SLOT(inbox, of_inbox.limit));
+}
+
+/* ThreadedComponent.send in the thread itself, when there is room. */
 static PyObject *
 fast_thread_send(PyObject *self, PyObject *const *arguments, Py_ssize_t number, PyObject *keywords)
 {
@@ -749,8 +766,7 @@ fast_thread_send(PyObject *self, PyObject *const *arguments, Py_ssize_t number, 
     PyObject *ident = SLOT(thread, of_thread.ident), *outgoing = SLOT(thread, of_thread.outgoing);
     PyObject *link = PyDict_GetItemWithError(links, box);
     if (ident == NULL || !PyLong_CheckExact(ident) || PyLong_AsUnsignedLong(ident) != PyThread_get_thread_ident() ||
-        !is(outgoing, Deque) || PyObject_Size(outgoing) != 0 || !is(link, Inbox) ||
-        SLOT(link, of_inbox.full) != Py_False) {
+        !is(outgoing, Deque) || !is(link, Inbox) || !has_room(link, PyObject_Size(outgoing))) {
         PyErr_Clear();
         return in_python(python_thread_send, self, arguments, number, keywords);
     }
@@ -1265,7 +1281,7 @@ install_call(PyObject *Py_UNUSED(module), PyObject *arguments)
 static PyMethodDef thread_send = {"send", FAST(fast_thread_send), METH_FASTCALL | METH_KEYWORDS, NULL};
 static PyMethodDef pump_and_run = {"_pump_and_run", FAST(fast_pump_and_run), METH_NOARGS, NULL};
 
-PyDoc_STRVAR(install_thread_doc, "install_thread(component, thread, ended)\n--\n\n"
+PyDoc_STRVAR(install_thread_doc, "install_thread(component, thread, ended, most_under_way)\n--\n\n"
                                  "Take what components with a thread of their own send. Once.");
 
 static PyObject *
@@ -1277,8 +1293,8 @@ install_thread(PyObject *Py_UNUSED(module), PyObject *arguments)
         PyErr_SetString(PyExc_RuntimeError, "installed already");
         return NULL;
     }
-    if (!PyArg_ParseTuple(arguments, "O!O!O:install_thread", &PyType_Type, &component, &PyType_Type, &thread,
-                          &is_ended)) {
+    if (!PyArg_ParseTuple(arguments, "O!O!On:install_thread", &PyType_Type, &component, &PyType_Type, &thread,
+                          &is_ended, &most_under_way)) {
         return NULL;
     }
     if ((of_thread.component = offset(thread, "component")) < 0 || (of_thread.ident = offset(thread, "ident")) < 0 ||

@@ -81,13 +81,14 @@ def install_call(plot: type, desk: type, array: type, room: tuple[int, ...]) -> 
         _fits(_module.install_call, plot, desk, array, room)
 
 
-def install_thread(component: type, thread: type, ended: object) -> None:
+def install_thread(component: type, thread: type, ended: object, most_under_way: int) -> None:
     """Do in C what takes a single message from a thread to who waits for it.
 
-    component: ThreadedComponent. thread: the class of its thread's own side. ended: State.ENDED.
+    component: ThreadedComponent. thread: the class of its thread's own side. ended: State.ENDED. most_under_way: how
+    many messages may wait for the scheduler to take them over.
     """
     if in_use and _module is not None:
-        _fits(_module.install_thread, component, thread, ended)
+        _fits(_module.install_thread, component, thread, ended, most_under_way)
 
 
 _module = _compiled()

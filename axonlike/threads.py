@@ -539,4 +539,4 @@ class _ThreadsInbox:
                 return
 
 
-install_thread(ThreadedComponent, _Thread, State.ENDED)
+install_thread(ThreadedComponent, _Thread, State.ENDED, _UNDER_WAY)

@@ -70,18 +70,20 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == "axonlike.plot"]
 
 
-def test_frames_come_as_they_were_and_the_last_is_drawn(viewer: Viewer) -> None:
+@pytest.mark.parametrize("is_number", [True, False], ids=["with a number", "arrays alone"])  # each in its own way
+def test_frames_come_as_they_were_and_the_last_is_drawn(viewer: Viewer, is_number: bool) -> None:
     array = np.zeros(100)
     with LivePlot(wait=True, title="relax", fps=100, panels={"field": "lines"}, viewer=viewer.command()) as plot:
         while len(viewer.lines("frame")) < 10:
             array += 1
-            plot(array, step=int(array[0]))
+            plot(array, step=int(array[0]) if is_number else array[:1])
             array += 1
         array[:] = -5
     frames = viewer.lines("frame")
     for frame in frames[:-1]:
         values = set(frame["args"][0])
-        assert values == {frame["kwargs"]["step"]}  # never torn, never from between two calls
+        step = frame["kwargs"]["step"]
+        assert values == ({step} if is_number else set(step))  # never torn, never from between two calls
     assert set(frames[-1]["args"][0]) == {-5.0}  # the last call, as its array was at the close
     assert [frame["number"] for frame in frames] == list(range(1, len(frames) + 1))
     assert viewer.lines("welcome")[0]["title"] == "relax"
