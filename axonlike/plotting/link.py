@@ -125,7 +125,8 @@ class LocalConnection:
         try:
             self._memory = FrameWatch(welcome.memory, welcome.fps)
         except (OSError, ValueError) as exc:
-            log.warning("frames come by the socket only, which costs the calculation more: %s", exc)
+            # Its text alone: a record that is kept would keep all that stands in the frames of this exception.
+            log.warning("frames come by the socket only, which costs the calculation more: %s", str(exc))
 
     def _look_later(self) -> None:
         if self._look_timer is not None:
