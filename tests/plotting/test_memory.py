@@ -266,6 +266,25 @@ def test_the_newest_frame_is_read_beside_but_never_while_it_is_written(pair: Pai
     assert newest.args[0].tolist() == [0.0, 1.0]
 
 
+def test_the_newest_frame_is_read_again_when_a_call_came_in_between(pair: Pair) -> None:
+    pair.draw(np.zeros(3))
+    content = pair.room._content
+
+    class Interrupted:
+        """The memory of a room in which a call lays a frame down while another thread reads."""
+
+        def __getitem__(self, place: slice) -> bytes:
+            pair.room._content = content
+            before = bytes(content[place])
+            pair.draw(np.ones(3))
+            return before
+
+    pair.room._content = Interrupted()  # type: ignore[assignment]
+    newest = pair.room.newest()
+    assert newest is not None
+    assert (newest.call, newest.args[0].tolist()) == (2, [1.0, 1.0, 1.0])
+
+
 def test_a_call_that_fails_in_the_middle_leaves_the_next_one_whole(pair: Pair) -> None:
     class Fails:
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
