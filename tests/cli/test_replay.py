@@ -21,6 +21,7 @@ from axonlike.cli import main
 from axonlike.cli.replay import describe
 from axonlike.components.file.recorder import Recorder
 from axonlike.components.file.recording.formats import open_recording
+from axonlike.components.file.recording.journal import read_journal
 from axonlike.components.file.recording.writer import Mark
 from axonlike.streams import Axis, Chunk, StreamInfo
 
@@ -320,7 +321,8 @@ def test_a_conversion_that_is_interrupted_is_incomplete(tmp_path: Path) -> None:
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         until_s = time.monotonic() + HANG_GUARD_S
-        while not (tmp_path / "long.csv").exists():
+        # Not before its journal says what is in it: one that was interrupted earlier holds nothing to be described.
+        while not any("segment" in entry for entry in read_journal(tmp_path / "long.csv")):
             assert time.monotonic() < until_s
             select.select([], [], [], 0.02)
         process.send_signal(signal.SIGINT)
