@@ -1,13 +1,14 @@
 /* The short ways of the kernel, and of a plot's call, in C.
 
-   Everything here exists in Python too, in component.py, box.py, scheduler.py, threads.py, plotting/liveplot.py and memory.py, and
-   the Python is what counts: it is complete, it is what runs where no compiler was found, and each function below takes
-   a usual case alone. It looks whether the case is that one, does it as the Python would, and otherwise calls the Python
-   function. So what is rare (a box that is full or not made yet, a policy that drops, a tap, a time-out, an error) is
-   written once.
+   Everything here exists in Python too, in component.py, box.py, scheduler.py, threads.py, plotting/liveplot.py and
+   memory.py, and the Python is what counts: it is complete, it is what runs where no compiler was found, and each
+   function below takes a usual case alone. It looks whether the case is that one, does it as the Python would, and
+   otherwise calls the Python function. So what is rare (a box that is full or not made yet, a policy that drops, a tap,
+   a time-out, an error) is written once.
 
-   `install`, `install_call` and `install_thread` (speedups.py calls them) are told the classes. They read from them where their slots
-   lie, which is all that is known here of their layout, and put the functions below in the place of the Python ones.
+   `install`, `install_call` and `install_thread` (speedups.py calls them) are told the classes. They read from them
+   where their slots lie, which is all that is known here of their layout, and put the functions below in the place of
+   the Python ones.
 
    Only the thread that holds the interpreter's lock runs this, and no function gives the lock away between its look
    at a box and what it does with it, except by calling Python. */

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy import ndarray
 
-from axonlike.plotting.history import History, numbers_in
+from axonlike.plotting.history import History
 from axonlike.plotting.memory import OTHERS, WINDOW, Form, FrameRoom
 from axonlike.plotting.messages import copied
 
@@ -94,8 +94,8 @@ class Desk:
             if room.lay(self.offered, began_s - self.began_s, self.args, self.kwargs, self.worst_call_s):
                 self.wake_window()
             self.form = room.form
-            if room.has_numbers:
-                self.history.add(self.offered, numbers_in(self.args, self.kwargs))
+            if room.numbers:
+                self.history.add(self.offered, room.numbers)
         took_s = perf_counter() - began_s
         if took_s > self.worst_call_s:
             self.worst_call_s = took_s

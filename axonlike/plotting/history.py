@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,14 +53,14 @@ class History:
         self._every: dict[str, int] = {}
         self._seen: dict[str, int] = {}
 
-    def add(self, call: int, numbers: Iterator[tuple[str, float]]) -> None:
+    def add(self, call: int, numbers: Iterable[tuple[str, float]]) -> None:
         """What the numbers are at this call. Nothing if it, or a later one, was added before."""
         with self._lock:
             if call > self._call:
                 self._call = call
                 self._add(call, numbers)
 
-    def _add(self, call: int, numbers: Iterator[tuple[str, float]]) -> None:
+    def _add(self, call: int, numbers: Iterable[tuple[str, float]]) -> None:
         for name, value in numbers:
             rows = self._rows.get(name)
             if rows is None:

@@ -20,6 +20,7 @@ from typing import Any, Final
 import msgspec
 from numpy import ndarray
 
+from axonlike.plotting.history import numbers_in
 from axonlike.plotting.messages import FRAME_LIMIT_BYTES, Counters, Frame, copied, decode, is_plain, parts_of
 from axonlike.streams.arrays import in_memory_order, laid_out
 
@@ -49,15 +50,6 @@ _LONGEST_S: Final = 0.25
 Form = tuple[int, tuple[str, ...], tuple[tuple[Any, tuple[int, ...], int], ...]]
 """How many values have no name, the names of the others; of each, all arrays: dtype, shape, and where it begins."""
 
-_barrier = threading.Lock()
-_barrier.acquire()
-
-
-def _in_order() -> None:
-    """What was written before can be seen before what is written after, on every processor (one thread at a time)."""
-    _barrier.release()
-    _barrier.acquire()
-
 
 class _Shared:
     """What both ends see."""
@@ -68,6 +60,18 @@ class _Shared:
         self._counts = whole[:_HEAD_BYTES].cast("Q")
         self._reals = whole[:_HEAD_BYTES].cast("d")
         self._content = whole[_HEAD_BYTES:]
+        self._lock = threading.Lock()
+
+    def _in_order(self) -> None:
+        """What was written before can be seen before what is written after, on every processor.
+
+        Nobody else has this lock: taking it a second time after it was let go is what orders the memory. Python
+        leaves it free wherever a Ctrl-C comes.
+        """
+        with self._lock:
+            pass
+        with self._lock:
+            pass
 
 
 class FrameRoom(_Shared):
@@ -88,8 +92,8 @@ class FrameRoom(_Shared):
         self._counts[_MAGIC] = _IS_OURS
         self.form: Form | None = None
         """Of the values that were laid last, if all are arrays that lie in C's order."""
-        self.has_numbers = False
-        """May the values that were laid last have numbers among them?"""
+        self.numbers: list[tuple[str, float]] = []
+        """Names and values of the plain numbers that were laid last."""
         self._positional = -1
         self._names: tuple[str, ...] = ()
         self._places: list[tuple[ndarray[Any, Any], Any, tuple[int, ...]]] = []
@@ -109,8 +113,7 @@ class FrameRoom(_Shared):
         reals[_TIME_S] = time_s
         reals[_WORST_S] = worst_call_s
         counts[_TURN] = turn + 1
-        _barrier.release()
-        _barrier.acquire()
+        self._in_order()
         flags[WINDOW] = 0
         if flags[_SLEEPS]:
             flags[_SLEEPS] = 0
@@ -144,17 +147,16 @@ class FrameRoom(_Shared):
             self._content[at : at + len(part)] = part
             at += len(part)
         self._counts[_LENGTH] = at
-        if values and all(type(value) is ndarray and is_plain(value) for value in values):
+        self.numbers = list(numbers_in(given, named))
+        if values and all(type(value) is ndarray and is_plain(value) and value.ndim for value in values):
             for value, start in zip(values, starts[2::2], strict=True):  # the head; of each: what brings it to 8, it
                 content = self._content[start : start + value.nbytes]
                 place = laid_out(content, value.dtype, value.shape, in_memory_order(value)[0])
                 self._places.append((place, value.dtype, value.shape))
             self._positional, self._names = len(args), tuple(kwargs)
-        self.has_numbers = self._positional < 0 or any(not value.ndim for value in values)
-        if not self.has_numbers and all(place.flags.c_contiguous for place, _, _ in self._places):
-            starts = starts[2::2]
-            arrays = zip(self._places, starts, strict=True)
-            self.form = self._positional, self._names, tuple((dtype, shape, at) for (_, dtype, shape), at in arrays)
+            if all(place.flags.c_contiguous for place, _, _ in self._places):
+                arrays = zip(self._places, starts[2::2], strict=True)
+                self.form = len(args), tuple(kwargs), tuple((dtype, shape, at) for (_, dtype, shape), at in arrays)
 
     # -- what the thread beside the calculation asks and tells
 
@@ -256,7 +258,7 @@ class FrameWatch(_Shared):
             else:
                 self.next_look_s = None
             return None
-        _in_order()
+        self._in_order()
         flags[_SLEEPS] = 0
         self._laid_s = now_s
         call = self._counts[_CALL]
@@ -303,5 +305,5 @@ class FrameWatch(_Shared):
 
     def _ask(self) -> None:
         self._again_s = _SOON_S
-        _in_order()
+        self._in_order()
         self.flags[WINDOW] = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -298,6 +299,20 @@ def test_a_call_that_fails_in_the_middle_leaves_the_next_one_whole(pair: Pair) -
     assert frame is not None
     assert frame.args[0].tolist() == [1.0, 2.0, 3.0]
     assert pair.room.newest() is not None
+
+
+def test_two_plots_in_two_threads_do_not_meet() -> None:
+    def lays() -> None:
+        pair = Pair()
+        try:
+            for number in range(2000):
+                assert pair.draw(n=number) is not None  # a number: the way in Python
+        finally:
+            pair.room.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(lays) for _ in range(2)]:
+            done.result()
 
 
 def test_what_is_too_large_says_so_in_its_place(pair: Pair) -> None:

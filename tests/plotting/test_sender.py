@@ -452,13 +452,14 @@ def test_a_window_that_looks_in_memory_is_sent_no_frame_and_no_thread_has_to_run
 
 
 @needs_memory
-def test_who_comes_late_sees_what_only_the_memory_knows_and_what_the_numbers_were() -> None:
+@pytest.mark.parametrize("kind", [int, np.float32, np.array])
+def test_who_comes_late_sees_what_only_the_memory_knows_and_what_the_numbers_were(kind: Callable[[int], Any]) -> None:
     async def test(room: FrameRoom) -> None:
         plot = Plot(room)
         _, watch = plot.window()
         begin(watch)
         for number in range(5):
-            plot(n=number)
+            plot(n=kind(number))
             draw(watch)
         late = plot.viewer()
         assert late.shown == [4]
