@@ -5,7 +5,7 @@ TYPED := $(wildcard axonlike tests examples benchmarks)
 .PHONY: help check test bench docs pictures soak demo clean
 
 help:
-	@echo "make check  ruff, mypy, quick tests (a minute): before every push"
+	@echo "make check  ruff, mypy, quick tests: before every push"
 	@echo "make test   everything but soak (scripts/test): what CI runs"
 	@echo "make bench  the benchmarks, beside peers"
 	@echo "make docs   the documentation, warnings are errors, its code executed: docs/_build/index.html"

@@ -1,43 +1,23 @@
 """Command line of the benchmarks: `python -m benchmarks [--quick] [--only NAME] [--json FILE]`."""
 
 import argparse
+import importlib
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import (
-    displays,
-    fanout,
-    filters,
-    idle,
-    imports,
-    messages,
-    observing,
-    plotting,
-    signals,
-    spectrum,
-    wsa4000,
-)
 from benchmarks.harness import Options, Table, machine, render, to_json
 
 __all__ = ["main"]
 
-SECTIONS: dict[str, Callable[[Options], list[Table]]] = {
-    "imports": imports.run,
-    "messages": messages.run,
-    "idle": idle.run,
-    "fanout": fanout.run,
-    "observing": observing.run,
-    "spectrum": spectrum.run,
-    "signals": signals.run,
-    "filters": filters.run,
-    "wsa4000": wsa4000.run,
-    "displays": displays.run,
-    "plotting": plotting.run,
-}
+# Modules of this package, in the order in which they run. Each is imported when it is to: what one needs (scipy takes
+# longer to load than some sections to run) is not there in another's figures, and need not be installed for them.
+SECTIONS = (
+    "imports", "messages", "idle", "fanout", "observing", "spectrum", "signals", "filters", "wsa4000", "displays",
+    "plotting",
+)  # fmt: skip
 FULL = Options()
 QUICK = Options(quick=True, rounds=3, run_s=0.02, scale=0.1)
 
@@ -63,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.only and name not in asked.only:
             continue
         started = time.perf_counter()
-        done[name] = SECTIONS[name](QUICK if asked.quick else FULL)
+        section = importlib.import_module(f"benchmarks.{name}")
+        done[name] = section.run(QUICK if asked.quick else FULL)
         for table in done[name]:
             print(render(table), end="\n\n", flush=True)
         print(f"({name}: {time.perf_counter() - started:.0f} s)\n", flush=True)

@@ -100,11 +100,11 @@ def _threads(options: Options) -> Table:
 
 def _timers(options: Options) -> Table:
     count = options.scaled(TIMERS)
-    found = medians("timers", ("axonlike", "asyncio"), count, 1 if options.quick else 3)
+    found = medians("timers", ("axonlike", "asyncio", "raw"), count, 1 if options.quick else 3)
     columns = ("arm us", "late p50 ms", "late p99 ms", "late max ms", "early max ms")
     table = Table(f"Timers: {count:,}, due over one second", columns)
     for name, got in found.items():
-        label = "asyncio call_at" if name == "asyncio" else name
+        label = {"asyncio": "asyncio call_at", "raw": "a heap and time.sleep (limit)"}.get(name, name)
         table.add(label, got["arm_us"], got["p50_ms"], got["p99_ms"], got["max_ms"], got["early_ms"])
     own = found["axonlike"]
     table.reaches += [

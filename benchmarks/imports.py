@@ -38,7 +38,9 @@ def run(options: Options) -> list[Table]:
         commands[HELP] = python("axonlike", "--help")
     for command in commands.values():  # writes the .pyc files, warms the file cache
         _start(command)()
-    starts = interleave({name: _start(command) for name, command in commands.items()}, 5 if options.quick else 15)
+    starts = interleave(
+        {name: _start(command) for name, command in commands.items()}, options.rounds if options.quick else 15
+    )
     medians = {name: 1e3 * statistics.median(seconds) for name, seconds in starts.items()}
     table = Table("Imports: start of a process, ms", ("median", "above bare python", "modules"))
     modules = {name: loaded_modules(program) for name, program in PROGRAMS.items()}

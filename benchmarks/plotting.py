@@ -33,6 +33,7 @@ POINTS = 1000
 CALLS = 500
 FPS = 30.0
 WINDOW_S = 0.1
+QUICK_WINDOW_S = 0.04
 PLOTTED = 4
 """As many times as long is a window with the plot, so that a dozen frames fall into it."""
 DRAWN_S = 30.0
@@ -232,7 +233,7 @@ def _steps(work: int, field: Any, other: Any) -> Callable[[Any, int], Window]:
     return run
 
 
-def _speed(plot: Any, rounds: int) -> Table:
+def _speed(plot: Any, rounds: int, window_s: float) -> Table:
     import numpy as np
 
     table = Table(
@@ -245,7 +246,7 @@ def _speed(plot: Any, rounds: int) -> Table:
     plot_thread = plot._thread.native_id
     for work in (20, 100, 1000):
         run = _steps(work, field, other)
-        steps = max(5, round(WINDOW_S / (run(None, 50).own_s / 50)))
+        steps = max(5, round(window_s / (run(None, 50).own_s / 50)))
         bare: list[Window] = []
         peer: list[Window] = []
         plotted: list[Window] = []
@@ -365,8 +366,8 @@ def run(options: Options) -> list[Table]:
             raise CountError("the viewer did not come")
         tables = [
             _calls(plot, rounds),
-            _due(plot, 1.0 if options.quick else 8.0, rounds),
-            _speed(plot, 3 if options.quick else 50),
+            _due(plot, 0.3 if options.quick else 8.0, rounds),
+            _speed(plot, *((3, QUICK_WINDOW_S) if options.quick else (50, WINDOW_S))),
             _idle(plot, 0.5 if options.quick else 5.0),
         ]
     tables[-1].notes.append(f"the window was on {screen}")

@@ -59,7 +59,7 @@ def run(options: Options) -> list[Table]:
 
 
 def _measured(workloads: dict[Key, Workload], options: Options) -> dict[Key, list[float]]:
-    sizes = {key: calibrate(workload, options.run_s, start=4) for key, workload in workloads.items()}
+    sizes = {key: calibrate(workload, options.run_s, start=2) for key, workload in workloads.items()}
 
     def sized(workload: Workload, size: int) -> Callable[[], float]:
         return lambda: workload(size).rate

@@ -5,6 +5,7 @@ of one packet. A workload takes a number of arrays and counts samples; the frame
 of processor time of this process, so that they are those of one core whatever else the machine does.
 """
 
+import functools
 import time
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -36,6 +37,7 @@ INFO = StreamInfo(
 Counts = list[npt.NDArray[Any]]
 
 
+@functools.cache  # most of a run would else be spent on making it
 def counts(rows: int) -> Counts:
     """Read-only arrays of so many pairs of noise."""
     rng = np.random.default_rng(1)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def test_every_wake_is_timed(name: str) -> None:
     assert idle.measure("wake", name, 20)["count"] == 20
 
 
-@pytest.mark.parametrize("name", ["axonlike", "asyncio"])
+@pytest.mark.parametrize("name", ["axonlike", "asyncio", "raw"])
 def test_every_timer_is_timed(name: str) -> None:
     assert idle.measure("timers", name, 20)["count"] == 20
 
@@ -166,15 +167,22 @@ def generators() -> list[Any]:
     return [pytest.param("C", marks=missing), "Python"]
 
 
+@pytest.fixture(scope="module", params=generators())
+def generator(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """The command that makes load."""
+    if request.param == "Python":
+        yield python("benchmarks.loadgen")
+        return
+    with fanout.load_generator() as (compiled, _):
+        yield compiled
+
+
 @LINUX
 @pytest.mark.net
 @pytest.mark.parametrize("server", sorted(fanout.contestants()))
-@pytest.mark.parametrize("language", generators())
-def test_every_line_reaches_every_client_stalled_neighbour_or_not(server: str, language: str) -> None:
+def test_every_line_reaches_every_client_stalled_neighbour_or_not(server: str, generator: list[str]) -> None:
     load = Load(clients=5, stalled=1, fill_lines=2000, lines_per_second=200, rate_s=0.1)
-    with fanout.load_generator() as (compiled, _):
-        generator = compiled if language == "C" else python("benchmarks.loadgen")
-        found = fanout.measure(fanout.contestants()[server], load, generator)
+    found = fanout.measure(fanout.contestants()[server], load, generator)
     assert found.deliveries == 5 * (2000 + 20)
     assert found.p99_us >= found.p50_us > 0
     assert found.memory_bytes > 0
@@ -193,13 +201,10 @@ for number, line in enumerate(producer.makefile("rb")):
 
 @LINUX
 @pytest.mark.net
-@pytest.mark.parametrize("language", generators())
-def test_a_server_that_loses_lines_has_no_figures(language: str) -> None:
+def test_a_server_that_loses_lines_has_no_figures(generator: list[str]) -> None:
     server = Contestant(lambda publish, subscribe: [sys.executable, "-c", LOSES_A_LINE, str(publish), str(subscribe)])
-    with fanout.load_generator() as (compiled, _):
-        generator = compiled if language == "C" else python("benchmarks.loadgen")
-        with pytest.raises(ChildError, match="out of order"):
-            fanout.measure(server, Load(clients=2, lines_per_second=500, rate_s=0.1), generator)
+    with pytest.raises(ChildError, match="out of order"):
+        fanout.measure(server, Load(clients=2, lines_per_second=500, rate_s=0.1), generator)
 
 
 @LINUX

@@ -23,6 +23,7 @@ import pytest
 from axonlike.box import Policy
 from axonlike.component import Component
 from axonlike.shutdown import REACTION, Ending, State
+from tests import prepared
 from tests.doc_pages import PageError, blocks_of, fences_of, languages_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +36,10 @@ HANG_GUARD_S = 100.0
 
 # The packages of components that the page of components shows.
 _LIBRARY = ["devices", "dsp", "file", "net", "ui", "util"]
+
+# Their code imports these, which takes long (see prepared.py).
+_WITH_SCIPY = {"components.md", "eeg.md", "from-pyacq.md", "radio.md", "signals.md", "sound.md", "testing.md"}
+_WITH_NUMPY = {"deployment.md", "displays.md", "index.md", "recording.md"}
 
 # What users import from. (Other modules are described for those who read the code.)
 PUBLIC_MODULES = [
@@ -89,10 +94,10 @@ def _run(page: Path) -> subprocess.CompletedProcess[str]:
         if known:
             return subprocess.CompletedProcess(**json.loads(known))
         environment = {name: value for name, value in os.environ.items() if name != "AXONLIKE_SHUFFLE"}
-        done = subprocess.run(
-            [sys.executable, "-W", "error", str(ROOT / "tests" / "doc_pages.py"), str(page)],
-            cwd=folder, env=environment, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False,
-        )  # fmt: skip
+        imports = "scipy.signal" if page.name in _WITH_SCIPY else "scipy.fft" if page.name in _WITH_NUMPY else ""
+        done = prepared.run(
+            ROOT / "tests" / "doc_pages.py", page, imports=imports, cwd=folder, env=environment, timeout=HANG_GUARD_S
+        )
         json.dump(vars(done), written)
         return done
 
@@ -116,6 +121,7 @@ def _scratch_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     global _scratch
     own = tmp_path_factory.getbasetemp()
     # A worker of a parallel run has its folder in that of the run.
+    prepared.begin()
     _scratch = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "pages"
 
 

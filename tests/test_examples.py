@@ -1,5 +1,7 @@
 """Every example, executed in a process of its own as its user would, with what it prints and does.
 
+Those processes are forked from one that has imported what takes long (prepared.py), but for one example of each kind.
+
 What an example prints by itself stands in tests/golden/examples/NAME.out; as that is in FIFO order, AXONLIKE_SHUFFLE is
 not handed on to these. Those that serve or connect get real peers: sockets on free ports, a pseudo-terminal, small HTTP
 and SMTP servers.
@@ -29,6 +31,7 @@ import pytest
 
 from axonlike.observe import NoSystem, SystemEnded, connect
 from axonlike.simulators import SimulatedSerialDevice
+from tests import prepared
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -114,6 +117,11 @@ with isolated(Scheduler(loop_factory=virtual_loops(Virtual()))):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _prepared() -> None:
+    prepared.begin()
+
+
 def test_each_example_is_executed_here() -> None:
     there_are = {path.stem for path in EXAMPLES.glob("*.py")}
     with_windows = WINDOW_EXAMPLES | SIGNAL_WINDOWS.keys() | PLOT_EXAMPLES.keys()
@@ -132,11 +140,14 @@ def test_it_prints_what_it_should(name: str, tmp_path: Path) -> None:
     in_virtual_time = ("-c", IN_VIRTUAL_TIME) if name in TIMED_EXAMPLES else ()
     environment = _environment()
     environment.pop("AXONLIKE_SHUFFLE", None)
-    done = subprocess.run(
-        [sys.executable, *in_virtual_time, EXAMPLES / f"{name}.py"],
-        input=GOLDEN_EXAMPLES[name], capture_output=True, text=True, timeout=HANG_GUARD_S, cwd=tmp_path,
-        env=environment, check=False,
-    )  # fmt: skip
+    program, typed = [*in_virtual_time, EXAMPLES / f"{name}.py"], GOLDEN_EXAMPLES[name]
+    if name == "bounded_producer_consumer":
+        done = subprocess.run(
+            [sys.executable, *program], input=typed, capture_output=True, text=True, timeout=HANG_GUARD_S,
+            cwd=tmp_path, env=environment, check=False,
+        )  # fmt: skip
+    else:
+        done = prepared.run(*program, typed=typed, timeout=HANG_GUARD_S, cwd=tmp_path, env=environment)
     assert (done.returncode, done.stdout) == (0, (GOLDEN / f"{name}.out").read_text()), done.stderr
     assert name == "restart" or is_quiet(done.stderr), done.stderr
 
@@ -144,9 +155,9 @@ def test_it_prints_what_it_should(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PLOT_EXAMPLES)
 def test_a_calculation_with_a_plot_runs_to_its_end_and_has_been_seen(name: str, tmp_path: Path) -> None:
     argument, prints = PLOT_EXAMPLES[name]
-    done = subprocess.run(
-        [sys.executable, "-c", WATCHED, EXAMPLES / f"{name}.py", argument], capture_output=True, text=True,
-        timeout=HANG_GUARD_S, cwd=tmp_path, env={**_environment(), "SDL_VIDEODRIVER": "dummy"}, check=False,
+    done = prepared.run(
+        "-c", WATCHED, EXAMPLES / f"{name}.py", argument, imports=prepared.OF_EXAMPLES[name],
+        timeout=HANG_GUARD_S, cwd=tmp_path, env={**_environment(), "SDL_VIDEODRIVER": "dummy"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(prints, done.stdout), done.stdout
@@ -623,10 +634,7 @@ def test_the_readmes_script_has_seven_lines_and_is_a_notification_server(start: 
 
 def test_the_readmes_component_prints_what_it_says(tmp_path: Path) -> None:
     script, prints = readme_blocks("python")[1], readme_blocks("text")[-1]
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=HANG_GUARD_S, cwd=tmp_path,
-        env=_environment(), check=False,
-    )  # fmt: skip
+    done = prepared.run("-c", script, timeout=HANG_GUARD_S, cwd=tmp_path, env=_environment())
     assert (done.returncode, done.stdout) == (0, prints), done.stderr
     assert is_quiet(done.stderr), done.stderr
 
@@ -677,10 +685,9 @@ class Running:
     def __init__(self, program: str, arguments: tuple[object, ...], cwd: Path, *, typed: bool, says: str) -> None:
         script = [EXAMPLES / f"{program}.py"] if "\n" not in program else ["-c", program]
         self._errors = open(cwd / f"stderr-{time.monotonic_ns()}", "w+b")  # noqa: SIM115  # closed in `end`
-        self._process = subprocess.Popen(
-            [sys.executable, *script, *map(str, arguments)],
-            stdin=subprocess.PIPE if typed else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors,
-            cwd=cwd, env=_environment(), start_new_session=True,
+        self._process = prepared.start(
+            *script, *arguments, imports=prepared.OF_EXAMPLES.get(program, ""), cwd=cwd, env=_environment(),
+            stdin=prepared.PIPE if typed else prepared.DEVNULL, stdout=prepared.PIPE, stderr=self._errors.fileno(),
         )  # fmt: skip
         self._rest = b""
         self._says = says
@@ -725,8 +732,7 @@ class Running:
 
     def interrupt(self) -> int:
         """Ctrl-C; returns its exit code."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+        self._process.send_signal(signal.SIGINT)
         return self._process.wait(HANG_GUARD_S)
 
     def end(self) -> None:
@@ -735,12 +741,8 @@ class Running:
             code = self.interrupt()
             errors = self.errors
         finally:
-            if self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
-            for stream in self._process.stdin, self._process.stdout, self._errors:
-                if stream is not None:
-                    stream.close()
+            self._process.close()
+            self._errors.close()
         assert code == 130, errors
         assert "Traceback" not in errors, errors
         assert self._says in errors
@@ -919,7 +921,7 @@ def _environment() -> dict[str, str]:
 
 
 def _run(name: str, cwd: Path, *arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, EXAMPLES / f"{name}.py", *map(str, arguments)],
-        input=typed, capture_output=True, text=True, timeout=HANG_GUARD_S, cwd=cwd, env=_environment(), check=False,
+    return prepared.run(
+        EXAMPLES / f"{name}.py", *arguments, imports=prepared.OF_EXAMPLES.get(name, ""), typed=typed,
+        timeout=HANG_GUARD_S, cwd=cwd, env=_environment(),
     )  # fmt: skip

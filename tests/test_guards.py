@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,12 @@ def test_that_uses_what_lives_longer_than_a_test(shared_pipe):
     pass
 """
 
+FAILS_AND_LEAKS = """
+def test_that_fails():
+    kept.append(os.pipe())
+    assert False, "the real reason"
+"""
+
 A_HANG = """
 @pytest.mark.hang_guard(0.2)
 def test_that_hangs():
@@ -78,14 +85,10 @@ def test_that_fails():
     assert False, "the real reason"
 """
 
-FAILS_AND_LEAKS = """
-def test_that_fails():
-    kept.append(os.pipe())
-    assert False, "the real reason"
-"""
 
-
-def _run(folder: Path, tests: str, *changed: tuple[str, str]) -> subprocess.CompletedProcess[str]:
+def _run(
+    folder: Path, tests: str, *changed: tuple[str, str], environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     text = (HERE / "conftest.py").read_text()
     for line, replaced in changed:
         assert f"\n{line}" in text
@@ -95,23 +98,48 @@ def _run(folder: Path, tests: str, *changed: tuple[str, str]) -> subprocess.Comp
     (folder / "tests").mkdir()
     (folder / "tests" / "test_inner.py").write_text(SETUP + tests)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:anyio", "tests"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    whole = inherited | dict(environment or {})
+    return subprocess.run(command, cwd=folder, env=whole, capture_output=True, text=True, check=False)
 
 
-def test_a_leak_of_each_kind_fails_the_test_that_made_it_and_no_other(tmp_path: Path) -> None:
-    done = _run(tmp_path, LEAKS_OF_EACH_KIND)
-    assert "2 passed, 1 error" in done.stdout
-    (report,) = [line for line in done.stdout.splitlines() if line.startswith("this test leaks:")]
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """One run of all that ends by itself: what one of them leaves is there when the next begins."""
+    tests = LEAKS_OF_EACH_KIND + NO_LEAK + FAILS_AND_LEAKS
+    return _run(tmp_path_factory.mktemp("leaking"), tests, environment={"AXONLIKE_SHUFFLE": "17"})
+
+
+def _outcomes(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """A letter for each test and E for each error after one, in their order."""
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("tests/test_inner.py ")]
+    return list(line.split()[1])
+
+
+def test_a_leak_of_each_kind_fails_the_test_that_made_it_and_no_other(
+    leaking: subprocess.CompletedProcess[str],
+) -> None:
+    assert _outcomes(leaking)[:3] == [".", "E", "."]
+    (report,) = [line for line in leaking.stdout.splitlines() if line.startswith("this test leaks:")]
     for part in ("thread <Thread(left-behind", "fd ", "-> pipe:", "child ", "task <Task", "never-done"):
         assert part in report
-    assert done.returncode == 1
+    assert leaking.returncode == 1
 
 
-def test_late_clean_up_and_intended_leaks_and_wider_fixtures_are_no_leaks(tmp_path: Path) -> None:
-    done = _run(tmp_path, NO_LEAK)
-    assert "3 passed" in done.stdout
-    assert done.returncode == 0
+def test_late_clean_up_and_intended_leaks_and_wider_fixtures_are_no_leaks(
+    leaking: subprocess.CompletedProcess[str],
+) -> None:
+    assert _outcomes(leaking)[3:6] == [".", ".", "."]
+
+
+def test_a_failing_test_is_not_blamed_for_leaks_too(leaking: subprocess.CompletedProcess[str]) -> None:
+    assert _outcomes(leaking)[6:] == ["F"]
+    assert "the real reason" in leaking.stdout
+    assert "1 failed, 5 passed, 1 error" in leaking.stdout
+
+
+def test_the_seed_of_a_shuffled_run_is_printed(leaking: subprocess.CompletedProcess[str]) -> None:
+    assert "AXONLIKE_SHUFFLE=17" in leaking.stdout
 
 
 def test_a_hanging_test_ends_the_run_and_shows_where_it_hangs(tmp_path: Path) -> None:
@@ -127,22 +155,10 @@ def test_a_hang_is_seen_too_when_the_guard_was_started_for_a_test_before(tmp_pat
 
 
 def test_a_thread_left_behind_does_not_keep_the_run_from_ending(tmp_path: Path) -> None:
-    done = _run(tmp_path, KEEPS_THE_INTERPRETER, ("EXIT_GUARD_S = 10.0", "EXIT_GUARD_S = 1.0"))
+    changed = ("EXIT_GUARD_S = 10.0", "EXIT_GUARD_S = 1.0")
+    done = _run(tmp_path, KEEPS_THE_INTERPRETER, changed, environment={"AXONLIKE_SHUFFLE": ""})
     assert "the real reason" in done.stdout
     assert "1 failed" in done.stdout
     assert "in wait" in done.stderr
     assert done.returncode == 1
-
-
-def test_a_failing_test_is_not_blamed_for_leaks_too(tmp_path: Path) -> None:
-    done = _run(tmp_path, FAILS_AND_LEAKS)
-    assert "the real reason" in done.stdout
-    assert "1 failed" in done.stdout
-    assert "error" not in done.stdout.splitlines()[-1]
-
-
-@pytest.mark.parametrize("seed", ["17", ""])
-def test_the_seed_of_a_shuffled_run_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: str) -> None:
-    monkeypatch.setenv("AXONLIKE_SHUFFLE", seed)
-    done = _run(tmp_path, "def test_nothing():\n    pass\n")
-    assert ("AXONLIKE_SHUFFLE=17" in done.stdout) == bool(seed)
+    assert "AXONLIKE_SHUFFLE" not in done.stdout  # no seed, none printed

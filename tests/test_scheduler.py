@@ -398,7 +398,7 @@ def test_a_circle_is_not_over_while_one_of_its_parts_waits_for_something_outside
             assert self.scheduler is not None
             assert self.scheduler.loop is not None
             self.scheduler.hold(self, "a callback comes")
-            self.scheduler.loop.call_later(5.0, self.came)
+            self.scheduler.loop.call_later(0.2, self.came)
             yield self.wait("inbox", "arrived")
             self.send(self.recv("arrived"))
             yield self.wait("inbox")

@@ -357,7 +357,7 @@ def test_row_11_one_message_at_a_time_through_two_threads_loses_no_wake_up() -> 
         got = 0
 
         def main(self) -> Any:
-            for number in range(20_000):
+            for number in range(6_000):
                 self.send(number)
                 yield self.wait("inbox")
                 assert self.recv() == number
@@ -368,7 +368,7 @@ def test_row_11_one_message_at_a_time_through_two_threads_loses_no_wake_up() -> 
     linked(first, second)
     linked(second, ping)
     Scheduler(watchdog_s=None).run(ping, first, second)
-    assert ping.got == 20_000
+    assert ping.got == 6_000
 
 
 def test_sleep_of_nothing_and_stop_while_it_computes() -> None:

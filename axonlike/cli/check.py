@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from axonlike.part import Part
     from axonlike.scheduler import Scheduler
 
-__all__ = ["Finding", "add_arguments", "check", "examine", "report_from_child", "run"]
+__all__ = ["Finding", "add_arguments", "check", "examine", "report_from_child", "run", "show"]
 
 _NOBODY = "nobody provides the name"
 _MERCY_S = 3.0  # how long after its time a script may take to be interrupted before its process is killed
@@ -95,14 +95,20 @@ def run(options: argparse.Namespace) -> int:
             }
         )
     else:
-        for one in findings:
-            show_place(one.file, one.line, one.column, one.text, one.remedy, sys.stdout, severity=one.severity)
-            print()
-        print(_summary(errors, len(findings) - errors, len(files)))
+        show(findings, len(files))
     return Exit.FAILED if errors else Exit.OK
 
 
 # -- showing
+
+
+def show(findings: Sequence[Finding], files: int) -> None:
+    """Print what was found in so many files, for people."""
+    for one in findings:
+        show_place(one.file, one.line, one.column, one.text, one.remedy, sys.stdout, severity=one.severity)
+        print()
+    errors = sum(finding.severity == "error" for finding in findings)
+    print(_summary(errors, len(findings) - errors, files))
 
 
 def _line_of(file: str, number: int) -> str:
@@ -120,8 +126,13 @@ def _summary(errors: int, warnings: int, files: int) -> str:
 # -- one file
 
 
-def check(path: Path, arguments: Sequence[str] = (), *, time_limit_s: float = 10.0) -> tuple[list[Finding], str]:
-    """All that is found about one file, sorted by place; and what it printed."""
+def check(
+    path: Path, arguments: Sequence[str] = (), *, time_limit_s: float = 10.0, start: Callable[..., Any] | None = None
+) -> tuple[list[Finding], str]:
+    """All that is found about one file, sorted by place; and what it printed.
+
+    start: called as `subprocess.Popen` is (the default) to execute the file in a process of its own.
+    """
     from importlib.util import decode_source
 
     from axonlike.cli.source import Source
@@ -140,7 +151,7 @@ def check(path: Path, arguments: Sequence[str] = (), *, time_limit_s: float = 10
             remedy = "mend this first: nothing else of the file could be read"
             return [Finding(file, line, column, "error", f"syntax: {getattr(exc, 'msg', exc)}", remedy)], ""
         found = [Finding(file, r.line, r.column, r.severity, r.text, r.remedy) for r in source.remarks()]
-    report = _ask_child(file, arguments, time_limit_s)
+    report = _ask_child(file, arguments, time_limit_s, start or subprocess.Popen)
     if source is not None:
         found += _names_nobody_provides(source, file, report)
     for told in (Finding(**finding) for finding in report["findings"]):
@@ -209,12 +220,14 @@ def _quoted(text: str) -> list[str]:
 # -- the child process
 
 
-def _ask_child(file: str, arguments: Sequence[str], time_limit_s: float) -> dict[str, Any]:
+def _ask_child(
+    file: str, arguments: Sequence[str], time_limit_s: float, start: Callable[..., Any]
+) -> dict[str, Any]:
     """Have the file loaded and examined in a process of its own; what `report_from_child` wrote there."""
     # Files, and no pipes: what the script has started may hold the other end of those open for ever.
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
         code = f"from axonlike.cli.check import report_from_child; report_from_child({answer.fileno()})"
-        child = subprocess.Popen(
+        child = start(
             [sys.executable, "-c", code, file, repr(time_limit_s), *arguments],
             stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, pass_fds=[answer.fileno()],
             start_new_session=True, env={**os.environ, "PYTHONPATH": _python_path()},

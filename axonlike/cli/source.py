@@ -104,6 +104,7 @@ class Source:
         self.text = text
         self.filename = filename
         self.tree = ast.parse(text, filename)
+        self._nodes = list(ast.walk(self.tree))  # looked through a dozen times
         self.lines = text.splitlines()
         self._names: dict[str, Any] = {}  # what the script's names stand for, of axonlike
         self._constants = constants(self.tree)
@@ -136,12 +137,12 @@ class Source:
     def _read_imports(self) -> None:
         guarded = {
             id(inner)
-            for node in ast.walk(self.tree)
+            for node in self._nodes
             if isinstance(node, ast.Try)
             for statement in node.body
             for inner in ast.walk(statement)
         }
-        for node in ast.walk(self.tree):
+        for node in self._nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     if _is_axonlikes(alias.name):
@@ -203,7 +204,7 @@ class Source:
 
     @functools.cached_property
     def _local_names(self) -> frozenset[str]:
-        return frozenset(node.name for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
+        return frozenset(node.name for node in self._nodes if isinstance(node, ast.ClassDef))
 
     def _read_classes(self) -> dict[str, _Class]:
         classes: dict[str, _Class] = {}
@@ -317,7 +318,7 @@ class Source:
     def _names_in_text(self) -> set[str]:
         """What is set as an attribute of anything, or named in a text (as for setattr), anywhere in the script."""
         named: set[str] = set()
-        for node in ast.walk(self.tree):
+        for node in self._nodes:
             if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
                 named.add(node.attr)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -377,7 +378,7 @@ class Source:
     # -- calls
 
     def _of_attributes(self) -> Iterator[Remark]:
-        for node in ast.walk(self.tree):
+        for node in self._nodes:
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
                 module = self._value_of(node.value)
                 if inspect.ismodule(module) and not hasattr(module, node.attr):
@@ -386,7 +387,7 @@ class Source:
                         yield _at(node, f"{module.__name__} has no {node.attr!r}", _where_is(node.attr, module))
 
     def _of_calls(self) -> Iterator[Remark]:
-        for node in ast.walk(self.tree):
+        for node in self._nodes:
             if not isinstance(node, ast.Call):
                 continue
             value = self._value_of(node.func)
@@ -430,7 +431,7 @@ class Source:
 
     def statement_at(self, line: int) -> ast.stmt | None:
         """The innermost simple statement that a line is part of."""
-        statements = (node for node in ast.walk(self.tree) if isinstance(node, ast.stmt))
+        statements = (node for node in self._nodes if isinstance(node, ast.stmt))
         around = [node for node in statements if node.lineno <= line <= (node.end_lineno or node.lineno)]
         return max(around, key=lambda node: node.lineno, default=None)
 
@@ -451,7 +452,7 @@ class Source:
         return None if None in names else {name for name in names if name is not None}
 
     def _named(self, what: str) -> Iterator[tuple[ast.Call, str | None]]:
-        for node in ast.walk(self.tree):
+        for node in self._nodes:
             if isinstance(node, ast.Call):
                 value = self._value_of(node.func)
                 if getattr(value, "__name__", "") == what and getattr(value, "__module__", "").startswith("axonlike."):

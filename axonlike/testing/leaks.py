@@ -70,13 +70,18 @@ def _open_things() -> dict[object, str]:
 
 
 def _children() -> Iterator[tuple[int, str, str]]:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # reaps nothing
+    except ChildProcessError:
+        return  # none, not even a zombie: spared is a look at every process of the machine
     parent = str(os.getpid())
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
-        with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", errors="replace") as stat:
+        with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", "rb", buffering=0) as stat:
             # pid (command, may hold blanks) state ppid ... starttime is field 22; see proc(5)
-            command, _, rest = stat.read().partition("(")[2].rpartition(")")
+            text = (stat.read() or b"").decode(errors="replace")
+            command, _, rest = text.partition("(")[2].rpartition(")")
             fields = rest.split()
             if fields[1] == parent:
                 yield int(entry), fields[19], command

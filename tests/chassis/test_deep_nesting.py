@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +13,21 @@ from axonlike.errors import ComponentError
 from axonlike.messages import ProducerFinished, Shutdown
 from axonlike.testing import PAUSE, Crashing, Feeder, Probe, run_virtual
 
-DEPTH = 600  # Python's own limit is 1000 calls, and each level took several
+# More levels than calls that Python allows, so that a walk of one call a level fails. With Python's own limit of 1000
+# calls it would take a thousand levels, and what is done here costs the square of them.
+DEPTH = 240
+CALLS = 200
+
+
+@pytest.fixture(autouse=True)
+def fewer_calls() -> Iterator[None]:
+    depth, frame = 0, sys._getframe()
+    while frame.f_back is not None:
+        depth, frame = depth + 1, frame.f_back
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + CALLS)
+    yield
+    sys.setrecursionlimit(before)
 
 
 class Echo(Component):

@@ -1,4 +1,7 @@
-"""Scripts that are loaded into this process set loggers' levels, as scripts do: the next test is to find them unset."""
+"""Programs begin in prepared processes; and what scripts that are loaded into this one do to loggers is undone.
+
+A script sets loggers' levels, and the next test is to find them unset.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,13 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+
+from tests import prepared
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _prepared() -> None:
+    prepared.begin()
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,11 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import prepared
 
 HANG_GUARD_S = 60.0
 
@@ -18,11 +19,8 @@ pytestmark = pytest.mark.net
 
 def demo(folder: Path, *arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
     program = f"import sys\n{before}\nfrom axonlike.cli import main\nsys.exit(main(['demo', *sys.argv[1:]]))"
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", program, *arguments],
-        cwd=folder, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False,
-        env={name: value for name, value in os.environ.items() if name != "FORCE_COLOR"},
-    )  # fmt: skip
+    environment = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
+    return prepared.run("-c", program, *arguments, cwd=folder, env=environment, timeout=HANG_GUARD_S)
 
 
 def test_it_runs_without_the_examples_and_ends_by_itself(tmp_path: Path) -> None:

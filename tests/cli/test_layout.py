@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from axonlike.cli.drawing import _ASCII_STYLE, _SVG_STYLE, Picture, ascii_text
@@ -51,7 +51,6 @@ def _inside(item: Item) -> set[str]:
 
 
 @STYLES
-@settings(max_examples=50)
 @given(graphs())
 def test_boxes_lie_apart_and_frames_around_what_is_in_them(style: Style, graph: tuple[list[Item], list[Edge]]) -> None:
     layout = lay_out(*graph, style)
@@ -64,7 +63,6 @@ def test_boxes_lie_apart_and_frames_around_what_is_in_them(style: Style, graph: 
 
 
 @STYLES
-@settings(max_examples=50)
 @given(graphs())
 def test_everything_is_inside_the_picture(style: Style, graph: tuple[list[Item], list[Edge]]) -> None:
     layout = lay_out(*graph, style)
@@ -77,7 +75,6 @@ def test_everything_is_inside_the_picture(style: Style, graph: tuple[list[Item],
 
 
 @STYLES
-@settings(max_examples=50)
 @given(graphs())
 def test_every_link_can_be_followed_from_its_source_to_its_sink(
     style: Style, graph: tuple[list[Item], list[Edge]]
@@ -105,7 +102,6 @@ def _on_side(point: tuple[float, float], place: Place) -> bool:
 
 
 @STYLES
-@settings(max_examples=50)
 @given(graphs())
 def test_links_run_level_where_boxes_are_and_are_of_one_piece(
     style: Style, graph: tuple[list[Item], list[Edge]]
@@ -130,7 +126,6 @@ def _crosses(piece: tuple[tuple[float, float], tuple[float, float]], place: Plac
     return place.y < y < place.y + place.height and left < place.x + place.width - 0.01 and right > place.x + 0.01
 
 
-@settings(max_examples=50)
 @given(graphs())
 def test_in_characters_no_link_begins_or_ends_at_a_corner_of_a_box(graph: tuple[list[Item], list[Edge]]) -> None:
     layout = lay_out(*graph, _ASCII_STYLE)
@@ -146,7 +141,6 @@ _SIDES = {char: number for number, char in enumerate(" ╵╶└╷│┌├╴�
 _UPRIGHT, _TO_THE_RIGHT, _TO_THE_LEFT = 1 | 4, 2, 8
 
 
-@settings(max_examples=50)
 @given(graphs())
 def test_in_characters_upright_lines_that_do_not_meet_do_not_touch(graph: tuple[list[Item], list[Edge]]) -> None:
     drawn = ascii_text(Picture(*graph))
@@ -157,7 +151,6 @@ def test_in_characters_upright_lines_that_do_not_meet_do_not_touch(graph: tuple[
 
 
 @STYLES
-@settings(max_examples=50)
 @given(graphs())
 def test_the_same_graph_is_laid_out_alike(style: Style, graph: tuple[list[Item], list[Edge]]) -> None:
     def numbers(layout: Layout) -> list[object]:

@@ -22,11 +22,15 @@ def _in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments], cwd=folder, capture_output=True, text=True, timeout=HANG_GUARD_S,
-        check=False,
+        check=False, env={**os.environ, **environment},
     )  # fmt: skip
+
+
+# As the plug-ins of this environment are no part of what is shown, one test with them is enough.
+WITHOUT_PLUG_INS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def test_its_test_passes_as_it_stands(tmp_path: Path) -> None:
@@ -42,7 +46,7 @@ def test_its_test_passes_in_the_folder_of_another_project(tmp_path: Path) -> Non
     (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = ["--import-mode=importlib"]\n')
     (tmp_path / "conftest.py").write_text("raise SystemExit('not mine')\n")
     main(["new", "warm"])
-    done = python(tmp_path / "warm", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    done = python(tmp_path / "warm", "-m", "pytest", "-q", "-p", "no:cacheprovider", **WITHOUT_PLUG_INS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -50,7 +54,8 @@ def test_its_test_fails_when_the_component_is_broken(tmp_path: Path) -> None:
     main(["new", "warm"])
     script = tmp_path / "warm" / "warm.py"
     script.write_text(script.read_text().replace("> self.limit_c", "< self.limit_c"))
-    assert python(tmp_path / "warm", "-m", "pytest", "-q", "-p", "no:cacheprovider").returncode == 1
+    done = python(tmp_path / "warm", "-m", "pytest", "-q", "-p", "no:cacheprovider", **WITHOUT_PLUG_INS)
+    assert done.returncode == 1
 
 
 @pytest.mark.net

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
 import select
 import signal
-import subprocess
 import sys
 import textwrap
 import time
@@ -22,6 +22,7 @@ from axonlike.cli.output import Failure
 from axonlike.cli.progress import size_text
 from axonlike.components.devices import Noise, Tone
 from axonlike.components.file.recording.formats import open_recording
+from tests import prepared
 
 HANG_GUARD_S = 60.0
 
@@ -178,15 +179,19 @@ def test_settings_are_values_as_in_graph_files_and_texts_that_look_like_numbers_
 
 @pytest.mark.parametrize("seconds", [[], ["--for", "1000"]])
 def test_ctrl_c_ends_it_in_order(tmp_path: Path, seconds: list[str]) -> None:
-    command = [sys.executable, "-m", "axonlike", "record", "Noise", "--to", "noise.wav", *seconds]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with contextlib.closing(
+        prepared.start(
+            "-m", "axonlike", "record", "Noise", "--to", "noise.wav", *seconds, imports="scipy.fft", cwd=tmp_path,
+            stdout=prepared.PIPE, stderr=prepared.PIPE,
+        )
+    ) as process:  # fmt: skip
         _until_it_records(tmp_path / "noise.wav")
         process.send_signal(signal.SIGINT)
-        said, errors = process.communicate(timeout=HANG_GUARD_S)
-    assert (process.returncode, errors) == (0, "")
-    assert said.startswith("noise.wav: COMPLETE, ")
+        assert process.wait(HANG_GUARD_S) == 0
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.stdout.read().startswith(b"noise.wav: COMPLETE, ")
     reader = open_recording(tmp_path / "noise.wav")
     assert reader.verdict is not None
     assert reader.verdict["verdict"] == "COMPLETE"
@@ -202,8 +207,12 @@ def _until_it_records(path: Path) -> None:
 
 def test_a_terminal_gets_a_line_that_tells_how_far_it_is(tmp_path: Path) -> None:
     ours, terminal = pty.openpty()
-    command = [sys.executable, "-m", "axonlike", "record", "Noise", "--to", "noise.wav", "--for", "1"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=terminal) as process:
+    with contextlib.closing(
+        prepared.start(
+            "-m", "axonlike", "record", "Noise", "--to", "noise.wav", "--for", "1", imports="scipy.fft", cwd=tmp_path,
+            stdout=prepared.PIPE, stderr=terminal,
+        )
+    ) as process:  # fmt: skip
         os.close(terminal)
         seen = b""
         while True:
@@ -214,7 +223,9 @@ def test_a_terminal_gets_a_line_that_tells_how_far_it_is(tmp_path: Path) -> None
             if not data:
                 break
             seen += data
-        output, _ = process.communicate(timeout=HANG_GUARD_S)
+        process.wait(HANG_GUARD_S)
+        assert process.stdout is not None
+        output = process.stdout.read()
     os.close(ours)
     lines = seen.decode().split("\r")
     assert any(" of 1 s  " in line and " rows  " in line and "0 gaps" in line for line in lines)

@@ -24,6 +24,7 @@ from axonlike.components.file.recording.formats import open_recording
 from axonlike.components.file.recording.journal import read_journal
 from axonlike.components.file.recording.writer import Mark
 from axonlike.streams import Axis, Chunk, StreamInfo
+from tests import prepared
 
 HANG_GUARD_S = 60.0
 EEG = StreamInfo(
@@ -200,10 +201,7 @@ def test_it_is_shown_until_ctrl_c(run_h5: Path, tmp_path: Path) -> None:
         "threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "sys.exit(main(['replay', 'run.h5', '--show', '--loop']))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True,
-        timeout=HANG_GUARD_S, check=False,
-    )  # fmt: skip
+    done = prepared.run("-c", code, imports="h5py", cwd=tmp_path, env=environment, timeout=HANG_GUARD_S)
     assert (done.returncode, done.stderr) == (128 + signal.SIGINT, "")
 
 
@@ -263,10 +261,7 @@ type = "ConsoleEchoer"
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "axonlike", "run", *arguments], cwd=folder, capture_output=True,
-        text=True, timeout=HANG_GUARD_S, check=False,
-    )  # fmt: skip
+    return prepared.run("-m", "axonlike", "run", *arguments, imports="h5py", cwd=folder, timeout=HANG_GUARD_S)
 
 
 def test_a_recording_stands_in_for_a_device_of_a_script(run_h5: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from axonlike.cli.errors import exit_code_of
 from axonlike.cli.output import Exit
 from axonlike.errors import ComponentError, DeviceError, MissingExtra
+from tests import prepared
 
 HANG_GUARD_S = 60.0
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "errors"
@@ -43,7 +44,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONWARNINGS": "error", **more}
 
 
-def axonlike(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+def axonlike(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return prepared.run("-m", "axonlike", "run", *arguments, cwd=folder, env=environment(), timeout=HANG_GUARD_S)
+
+
+def axonlike_of_its_own(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """With nothing imported before, and nothing of the tests in its tracebacks."""
     return subprocess.run(
         [sys.executable, "-m", "axonlike", "run", *arguments],
         cwd=folder, env=environment(**more), capture_output=True, text=True, timeout=HANG_GUARD_S, check=False,
@@ -82,7 +88,7 @@ def test_a_script_finds_what_python_gives_it(tmp_path: Path) -> None:
     write(tmp_path, "sub/beside.py", "value = 'from beside the script'\n")
     name = write(tmp_path, "sub/script.py", '"""The docstring."""\n' + SURROUNDINGS)
     arguments = (name, "--port", "--", "1", "-h", "--json")
-    ours, pythons = axonlike(tmp_path, *arguments), python(tmp_path, *arguments)
+    ours, pythons = axonlike_of_its_own(tmp_path, *arguments), python(tmp_path, *arguments)
     assert ours.stderr == pythons.stderr == ""
     assert ours.stdout.replace("frames above", "True") == pythons.stdout.replace("'__annotations__', ", "")
 
@@ -104,7 +110,7 @@ def test_a_script_ends_with_its_own_exit_code(ends: str, code: int, says: str, t
 
 def test_an_ordinary_exception_is_told_as_python_tells_it(tmp_path: Path) -> None:
     name = write(tmp_path, "script.py", "def f():\n    return {}['key']\n\n\nf()\n")
-    ours, pythons = axonlike(tmp_path, name), python(tmp_path, name)
+    ours, pythons = axonlike_of_its_own(tmp_path, name), python(tmp_path, name)
     assert ours.returncode == pythons.returncode == 1
     assert ours.stderr == pythons.stderr
 
@@ -151,12 +157,12 @@ def test_ctrl_c_ends_it_without_a_traceback(script: str | None, tmp_path: Path) 
 
 
 def test_a_failed_component_is_told_in_six_lines(tmp_path: Path) -> None:
-    done = axonlike(tmp_path, write(tmp_path, "failing.py", FAILING))
+    done = axonlike_of_its_own(tmp_path, write(tmp_path, "failing.py", FAILING))
     assert (done.returncode, done.stdout, done.stderr) == (1, "", SIX_LINES)
 
 
 def test_the_whole_traceback_is_there_on_request(tmp_path: Path) -> None:
-    done = axonlike(tmp_path, "--traceback", write(tmp_path, "failing.py", FAILING))
+    done = axonlike_of_its_own(tmp_path, "--traceback", write(tmp_path, "failing.py", FAILING))
     assert done.returncode == 1
     assert done.stderr.startswith("Traceback (most recent call last):")
     assert "scheduler.py" in done.stderr
@@ -364,7 +370,7 @@ type = "ConsoleEchoer"
 
 def test_a_graph_file_is_run_with_settings_from_the_command_line(tmp_path: Path) -> None:
     name = write(tmp_path, "graph.toml", GRAPH)
-    assert axonlike(tmp_path, name).stdout == "one\ntwo\n"
+    assert axonlike_of_its_own(tmp_path, name).stdout == "one\ntwo\n"
     done = axonlike(tmp_path, name, 'SOURCE.messages=["three"]')
     assert (done.returncode, done.stdout, done.stderr) == (0, "three\n", "")
 
@@ -391,7 +397,7 @@ def test_all_faults_of_a_graph_file_are_told_with_the_line_and_a_caret(tmp_path:
 def test_a_missing_extra_in_a_graph_file_is_exit_code_3(tmp_path: Path) -> None:
     write(tmp_path, "sitecustomize.py", "import sys\nsys.modules['serial'] = None\n")
     name = write(tmp_path, "graph.toml", "[components.DEVICE]\ntype = 'SerialLines'\n")
-    done = axonlike(tmp_path, name, PYTHONPATH=str(tmp_path))
+    done = axonlike_of_its_own(tmp_path, name, PYTHONPATH=str(tmp_path))
     assert done.returncode == 3
     assert is_told("axonlike: graph.toml:1: SerialLines needs pyserial: ", done.stderr)
 

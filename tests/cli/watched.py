@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import prepared
+
 __all__ = ["Server", "axonlike", "observed_server", "spawn"]
 
 HERE = Path(__file__).parent
@@ -23,13 +25,13 @@ ROOT = HERE.parent.parent
 class Server:
     """The notification server of observed_server.py: `feed` it lines, and `expect` them at its subscriber."""
 
-    def __init__(self, process: subprocess.Popen[str], environment: dict[str, str]) -> None:
+    def __init__(self, process: prepared.Running, environment: dict[str, str]) -> None:
         self.process = process
         self.environment = environment
         assert process.stdout is not None
         ports: list[int] = []
         while len(ports) < 2:
-            match = re.search(r"listens on 127\.0\.0\.1:(\d+)", process.stdout.readline())
+            match = re.search(rb"listens on 127\.0\.0\.1:(\d+)", process.stdout.readline())
             assert match, "the server did not start"
             ports.append(int(match[1]))
         self.subscriber = socket.create_connection(("127.0.0.1", ports[1]), timeout=30)
@@ -49,11 +51,9 @@ class Server:
         self._lines.close()
         self.subscriber.close()
         self.publisher.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGTERM)
         self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.process.close()
 
 
 @contextmanager
@@ -62,9 +62,7 @@ def observed_server() -> Iterator[Server]:
     folder = tempfile.mkdtemp(prefix="axl", dir="/tmp")
     environment = {**os.environ, "AXONLIKE_RUNTIME_DIR": f"{folder}/axonlike", "PYTHONPATH": str(ROOT), "NO_COLOR": ""}
     environment.pop("FORCE_COLOR", None)
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "observed_server.py")], stdout=subprocess.PIPE, text=True, env=environment
-    )
+    process = prepared.start(HERE / "observed_server.py", stdout=prepared.PIPE, stderr=2, env=environment)
     server = Server(process, environment)
     try:
         yield server
@@ -76,10 +74,7 @@ def observed_server() -> Iterator[Server]:
 
 def axonlike(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command, run to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "axonlike", *arguments],
-        env=server.environment, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    return prepared.run("-m", "axonlike", *arguments, env=server.environment, timeout=60)
 
 
 def spawn(server: Server, *arguments: str) -> subprocess.Popen[str]:

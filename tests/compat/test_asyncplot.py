@@ -69,11 +69,23 @@ EXAMPLE = """
 """
 
 
-@pytest.mark.parametrize("guard", ['if __name__ == "__main__":\n    run()', "run()"], ids=["guarded", "unguarded"])
-def test_its_own_example_runs_and_the_last_update_is_drawn(tmp_path: Path, guard: str) -> None:
+# The same without matplotlib, which is imported by a guarded script's two processes just as well.
+PLAIN_EXAMPLE = "\n".join(line for line in EXAMPLE.splitlines() if "plt" not in line).replace(
+    "def __init__(self):", "def __init__(self): pass"
+)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(textwrap.dedent(EXAMPLE) + 'if __name__ == "__main__":\n    run()', id="guarded"),
+        pytest.param(textwrap.dedent(PLAIN_EXAMPLE) + "\nrun()", id="unguarded"),
+    ],
+)
+def test_its_own_example_runs_and_the_last_update_is_drawn(tmp_path: Path, script: str) -> None:
     pytest.importorskip("matplotlib")
     pytest.importorskip("pygame")
-    done = run(tmp_path, textwrap.dedent(EXAMPLE) + guard, 1000)
+    done = run(tmp_path, script, 1000)
     assert (done.returncode, done.stdout) == (0, "listens at None\n"), done.stderr
     assert "client_cmd=['ipython', '--pylab=osx', '-c'] is not used" in done.stderr
     drawn = [float(line) for line in (tmp_path / "drawn").read_text().split()]

@@ -97,16 +97,19 @@ def run_and_interrupt(at: int | None) -> int:
 
     scheduler = Scheduler(loop_factory=new_loop, watchdog_s=None)
 
-    def trace(frame: FrameType, event: str, _argument: object) -> Callable[..., Any]:
-        nonlocal count
+    def trace(frame: FrameType, _event: str, _argument: object) -> Callable[..., Any]:
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
+        return inside
+
+    def inside(_frame: FrameType, event: str, _argument: object) -> Callable[..., Any]:
+        nonlocal count
         if event == "opcode":
             count += 1
             if count == at:
                 sys.settrace(None)  # what comes after it need not be counted, and runs ten times as fast
                 signal.raise_signal(signal.SIGINT)
-        return trace
+        return inside
 
     outcome = "ended"
     before = [signal.getsignal(number) for number in HANDLED]

@@ -10,7 +10,9 @@ import pytest
 HERE = Path(__file__).parent
 
 TO_DO = {
-    "comprehensive testing": ["test_viewer: test_the_default_viewer_draws_all_kinds_of_values"],
+    "comprehensive testing": [
+        "test_viewer: test_the_default_viewer_draws_all_kinds_of_values_and_ends_with_the_calculation"
+    ],
     "logging in debug mode": ["test_viewer: test_logging_is_off_by_default"],
     "profile performance": [
         "test_sender: test_without_a_viewer_only_the_first_call_is_copied"
@@ -26,7 +28,7 @@ TO_DO = {
     "cleanup of thread and socket": [
         "test_liveplot: test_a_program_that_forgets_to_close_draws_its_last_call_too",
         "test_liveplot: test_a_calculation_that_is_killed_takes_its_viewer_along",
-        "test_viewer: test_the_viewer_ends_with_the_calculation",
+        "test_viewer: test_the_default_viewer_draws_all_kinds_of_values_and_ends_with_the_calculation",
     ],
     "client disconnect": [
         "test_liveplot: test_a_viewer_that_is_killed_is_one_message_and_another_can_be_opened",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -336,7 +336,6 @@ hints = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
 @given(args=st.lists(trees, max_size=3), value=trees, hint=hints)
 def test_no_value_is_an_error_and_each_panel_is_whole(args: list[Any], value: Any, hint: Panel) -> None:
     panels = panels_of(args, {"v": value}, {"v": hint, "1": hint})

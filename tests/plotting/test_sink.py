@@ -34,21 +34,28 @@ def frames(file: Path) -> list[dict[str, Any]]:
     return [line for line in lines if line["is_"] == "frame"]
 
 
-@pytest.mark.parametrize(
-    ("message", "args", "kwargs"),
-    [
-        ({"e": 1.5, "s": "a"}, [], {"e": 1.5, "s": "a"}),
-        ((1, 2), [1, 2], {}),
-        (np.arange(3), [[0, 1, 2]], {}),
-        ([4, 5], [[4, 5]], {}),
-    ],
-)
-def test_each_message_is_a_call(file: Path, message: Any, args: Any, kwargs: Any) -> None:
-    sink = PlotSink(viewer=command(file))
-    run(Pipeline(Feeder([message]), sink))
-    assert [(frame["args"], frame["kwargs"]) for frame in frames(file)] == [(args, kwargs)]
-    assert sink.counters.offered == 1
-    assert sink.counters.drawn == 1
+class EachDrawn(Component):
+    """Sends the next message when the sink has drawn the one before."""
+
+    def __init__(self, messages: list[Any], sink: PlotSink) -> None:
+        self.messages = messages
+        self.sink = sink
+
+    def main(self) -> Generator[Any, Any, None]:
+        for number, message in enumerate(self.messages, 1):
+            self.send(message)
+            while self.sink.counters.drawn < number:
+                yield self.wait(timeout=0.01)
+
+
+def test_each_message_is_a_call(file: Path) -> None:
+    sink = PlotSink(viewer=command(file), fps=100)
+    run(Pipeline(EachDrawn([{"e": 1.5, "s": "a"}, (1, 2), np.arange(3), [4, 5]], sink), sink))
+    assert [(frame["args"], frame["kwargs"]) for frame in frames(file)] == [
+        ([], {"e": 1.5, "s": "a"}), ([1, 2], {}), ([[0, 1, 2]], {}), ([[4, 5]], {}),
+    ]  # fmt: skip
+    assert sink.counters.offered == 4
+    assert sink.counters.drawn == 4
     assert sink.plot is None
 
 
@@ -95,13 +102,10 @@ class Tee(Component):
                 self.send(message, "copy")
 
 
-def test_a_parameter_that_there_is_not_is_its_failure(file: Path) -> None:
+def test_a_parameter_that_there_is_not_is_its_failure() -> None:
+    sink = PlotSink(window=False, listen="127.0.0.1:0", params={"dt": 1.0})
     with pytest.raises(ComponentError, match="no parameter 'dx'"):
-        run(
-            Graphline(
-                P=PlotSink(viewer=command(file), params={"dt": 1.0}), S=Feeder([{"dx": 1}]), links="S -> P.params"
-            )
-        )
+        run(Graphline(P=sink, S=Feeder([{"dx": 1}]), links="S -> P.params"))
 
 
 def test_it_is_a_component_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:

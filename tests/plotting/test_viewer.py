@@ -50,7 +50,9 @@ def _dummy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_dummy")
-def test_the_default_viewer_draws_all_kinds_of_values(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_default_viewer_draws_all_kinds_of_values_and_ends_with_the_calculation(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     x = np.linspace(0, 1, 300)
     with LivePlot(wait=True, fps=100) as plot:
         for number in range(30):
@@ -63,16 +65,10 @@ def test_the_default_viewer_draws_all_kinds_of_values(caplog: pytest.LogCaptureF
                 rgb=np.zeros((4, 5, 3)),
             )
             assert plot.flush(timeout_s=PATIENCE_S)
+        pid = plot.window_pid
+        assert pid is not None
     assert plot.counters.drawn == plot.counters.taken == 30
     assert not warnings(caplog)
-
-
-@pytest.mark.usefixtures("_dummy")
-def test_the_viewer_ends_with_the_calculation() -> None:
-    plot = LivePlot(wait=True)
-    pid = plot.window_pid
-    plot(n=1)
-    plot.close()
     assert not Path(f"/proc/{pid}").exists()
 
 
@@ -94,7 +90,7 @@ def test_without_a_screen_there_is_one_sentence_and_the_calculation_goes_on(
 class TestOnAScreen:
     pytestmark = ON_A_SCREEN
 
-    def test_keys_and_clicks_come_back_and_closing_is_told(
+    def test_keys_clicks_and_a_pause_come_back_and_closing_is_told(
         self, screen: XScreen, caplog: pytest.LogCaptureFixture
     ) -> None:
         with LivePlot(wait=True, title="relax") as plot:
@@ -110,19 +106,7 @@ class TestOnAScreen:
             events = until(plot.events, "the click")
             assert (events[0].what, events[0].panel, events[0].button) == ("click", "n", 1)
             assert 0 < events[0].x < 99
-            screen.close(window)
-            until(lambda: plot.is_closed, "the closing")
-            assert [event.what for event in plot.events()] == ["closed"]
-        assert [line for line in warnings(caplog) if "was closed" in line] == warnings(caplog)
-        assert len(warnings(caplog)) == 1
-
-    def test_paused_it_asks_for_nothing_and_is_not_waited_for(self, screen: XScreen) -> None:
-        with LivePlot(wait=True) as plot:
-            plot(n=1)
-            assert plot.flush(timeout_s=PATIENCE_S)
-            assert plot.window_pid is not None
-            window = screen.window(plot.window_pid)
-            screen.focus(window)
+            # Paused it asks for nothing and is not waited for.
             screen.key("space")
             until(lambda: "paused" in [event.what for event in plot.events()], "the pause")
             for number in range(1000):
@@ -133,6 +117,12 @@ class TestOnAScreen:
             drawn = plot.counters.drawn
             screen.key("space")
             until(lambda: plot.counters.drawn > drawn, "going on")
+            plot.events()
+            screen.close(window)
+            until(lambda: plot.is_closed, "the closing")
+            assert [event.what for event in plot.events()][-1] == "closed"
+        assert [line for line in warnings(caplog) if "was closed" in line] == warnings(caplog)
+        assert len(warnings(caplog)) == 1
 
     def test_a_screen_that_dies_is_one_message(self, screen: XScreen, caplog: pytest.LogCaptureFixture) -> None:
         with LivePlot(wait=True) as plot:

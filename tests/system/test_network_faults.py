@@ -1,7 +1,8 @@
 """Cables that are cut, links that flap, networks that lose: two hosts in network namespaces of their own.
 
 Rows 56, 63, 64, 65 and 69 of the fault catalogue. They need root, `ip` and `tc` (row 56: `strace`), and real time: a
-peer that is gone without a word is noticed after as long as the defaults say. Each test says by itself why it skips.
+peer that is gone without a word is noticed after as long as the defaults say. So what takes long runs side by side,
+each between two hosts of its own. Each test says by itself why it skips.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import pytest
 
@@ -85,13 +88,13 @@ def lay_cable(one: Host, two: Host) -> None:
         host.ip("link", "set", "lo", "up")
 
 
-@pytest.fixture
-def hosts() -> Iterator[tuple[Host, Host]]:
+@contextmanager
+def two_hosts(tag: str) -> Iterator[tuple[Host, Host]]:
     if os.geteuid() != 0:
         pytest.skip("needs root, to make network namespaces")
     if shutil.which("ip") is None:
         pytest.skip("needs `ip` (iproute2)")
-    tag = f"axl{os.getpid()}"
+    tag = f"axl{os.getpid()}{tag}"
     one, two = Host(f"{tag}a", "cable0", CLIENT), Host(f"{tag}b", "cable0", SERVER)
     with ExitStack() as stack:
         try:
@@ -102,6 +105,24 @@ def hosts() -> Iterator[tuple[Host, Host]]:
         except subprocess.CalledProcessError as exc:
             pytest.skip(f"this system makes no network namespaces: {exc.stderr.strip()}")
         yield one, two
+
+
+@pytest.fixture
+def hosts() -> Iterator[tuple[Host, Host]]:
+    with two_hosts("") as made:
+        yield made
+
+
+Scenario = Callable[[Host, Host], None]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, Future[None]]:
+    """Of each slow scenario, all of which have run at once."""
+    with ExitStack() as stack:
+        pairs = {name: stack.enter_context(two_hosts(str(number))) for number, name in enumerate(SLOW)}
+        with ThreadPoolExecutor(len(SLOW)) as pool:
+            return {name: pool.submit(SLOW[name], *pairs[name]) for name in SLOW}
 
 
 QUIET_SERVER = """
@@ -137,15 +158,13 @@ time.sleep(1000)
 """
 
 
-@pytest.mark.parametrize(("talks", "within_s"), [(False, 40), (True, 25)], ids=["idle", "with data under way"])
-def test_a_client_whose_cable_was_cut_is_noticed(hosts: tuple[Host, Host], talks: bool, within_s: float) -> None:
-    one, two = hosts
+def a_client_whose_cable_was_cut_is_noticed(one: Host, two: Host, talks: bool, within_s: float) -> None:
     with one.python(QUIET_SERVER.replace("TALKS", str(talks))) as server:
         server.until_line("open 0")
         with two.python(LISTENER) as client:
             client.until_line("up")
             server.until_line("open 1")
-            for host in hosts:
+            for host in one, two:
                 host.cut_cable()
             began_s = time.monotonic()
             server.until_line("open 0")
@@ -186,16 +205,15 @@ Graphline(
 """
 
 
-def test_a_client_comes_back_after_the_link_was_down_and_tells_what_may_be_lost(hosts: tuple[Host, Host]) -> None:
-    one, two = hosts
+def a_client_comes_back_after_the_link_was_down_and_tells_what_may_be_lost(one: Host, two: Host) -> None:
     with counting(one) as server, two.python(NUMBERING_CLIENT) as client:
         client.until_line("Connected")
         server.until_line("got 10")
-        for host in hosts:
+        for host in one, two:
             host.cut_cable()
         client.until_line("Disconnected")
         gap = client.until_line("Gap")
-        for host in hosts:
+        for host in one, two:
             host.mend_cable()
         client.until_line("Connected")
         last = int(server.seen[-1].removeprefix("got "))
@@ -206,15 +224,14 @@ def test_a_client_comes_back_after_the_link_was_down_and_tells_what_may_be_lost(
         assert lost_bytes <= int(gap.split("unconfirmed_bytes=")[1].split(",")[0])
 
 
-def test_a_short_break_loses_nothing_and_disconnects_nobody(hosts: tuple[Host, Host]) -> None:
-    one, two = hosts
+def a_short_break_loses_nothing_and_disconnects_nobody(one: Host, two: Host) -> None:
     with counting(one) as server, two.python(NUMBERING_CLIENT) as client:
         client.until_line("Connected")
         server.until_line("got 10")
-        for host in hosts:
+        for host in one, two:
             host.cut_cable()
         time.sleep(3)
-        for host in hosts:
+        for host in one, two:
             host.mend_cable()
         server.until_line("got 100")
         assert [line for line in server.seen if line.startswith("got")] == [f"got {i}" for i in range(101)]
@@ -246,12 +263,10 @@ LOSSY = ("netem", "delay", "200ms", "loss", "10%", "rate", "1mbit")
 THIN = ("tbf", "rate", "1mbit", "burst", "32kbit", "latency", "400ms")
 
 
-@pytest.mark.parametrize("fault", [LOSSY, THIN], ids=["loss and delay", "1 Mbit/s"])
-def test_a_bad_network_is_slow_and_nothing_worse(hosts: tuple[Host, Host], fault: tuple[str, ...]) -> None:
-    one, two = hosts
+def a_bad_network_is_slow_and_nothing_worse(one: Host, two: Host, fault: tuple[str, ...]) -> None:
     if shutil.which("tc") is None:
         pytest.skip("needs `tc` (iproute2)")
-    for host in hosts:
+    for host in one, two:
         try:
             run("tc", "-n", host.name, "qdisc", "add", "dev", "cable0", "root", *fault)
         except subprocess.CalledProcessError as exc:
@@ -261,6 +276,27 @@ def test_a_bad_network_is_slow_and_nothing_worse(hosts: tuple[Host, Host], fault
         server.until_line("got 200")
         assert [line for line in server.seen if line.startswith("got")] == [f"got {i}" for i in range(201)]
         assert sum(line.startswith("Disconnected") for line in client.seen) == 0
+
+
+SLOW: dict[str, Scenario] = {
+    "a client whose cable was cut is noticed, idle": partial(
+        a_client_whose_cable_was_cut_is_noticed, talks=False, within_s=40
+    ),
+    "a client whose cable was cut is noticed, with data under way": partial(
+        a_client_whose_cable_was_cut_is_noticed, talks=True, within_s=25
+    ),
+    "a client comes back after the link was down": (
+        a_client_comes_back_after_the_link_was_down_and_tells_what_may_be_lost
+    ),
+    "a short break loses nothing": a_short_break_loses_nothing_and_disconnects_nobody,
+    "a network with loss and delay is slow": partial(a_bad_network_is_slow_and_nothing_worse, fault=LOSSY),
+    "a network of 1 Mbit/s is slow": partial(a_bad_network_is_slow_and_nothing_worse, fault=THIN),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_what_takes_long(name: str, outcomes: dict[str, Future[None]]) -> None:
+    outcomes[name].result()
 
 
 HANGING_CLIENT = """

@@ -71,7 +71,8 @@ class MorletBank:
         self.places = fft.next_fast_len(rows + 2 * self.half // step)
         self.rows = self.places - 2 * self.half // step
         self.samples = self.places * step
-        self._bands: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.complex128], bool]] = []
+        # Of each frequency: which bins of a block's spectrum fold onto which places, and with what weights.
+        self._bands: list[list[tuple[slice, slice, npt.NDArray[np.complex128]]]] = []
         for frequency, half in zip(frequencies, halves.tolist()):
             kernel = np.zeros(self.samples, np.complex128)
             wavelet = morlet(frequency, sample_rate_hz, half, f0=f0, normalisation=normalisation)
@@ -81,8 +82,14 @@ class MorletBank:
             size = np.abs(spectrum)
             # A band of the circle of frequencies; outside of it there is nothing but rounding.
             bins = np.flatnonzero(size > _NEGLIGIBLE * size.max())
-            folded = bins % self.places
-            self._bands.append((bins, folded, spectrum[bins, None] / step, len(np.unique(folded)) == len(folded)))
+            edges = np.searchsorted(bins, np.arange(step + 1) * self.places).tolist()
+            band = []
+            for turn, (first, end) in enumerate(zip(edges, edges[1:])):
+                if first < end:
+                    start, stop, aside = int(bins[first]), int(bins[end - 1]) + 1, turn * self.places
+                    weights = spectrum[start:stop, None] / step
+                    band.append((slice(start, stop), slice(start - aside, stop - aside), weights))
+            self._bands.append(band)
 
     def map(self, block: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The map of a block, shape (samples, channels), but for its first and last `half` samples, which are what
@@ -91,13 +98,10 @@ class MorletBank:
         channels = block.shape[1]
         result: npt.NDArray[np.float64] = np.empty((self.rows, channels, len(self._bands)))
         first = self.half // self.step
-        for place, (bins, folded, weights, apart) in enumerate(self._bands):
-            product = spectrum[bins] * weights
+        for place, band in enumerate(self._bands):
             aliased = np.zeros((self.places, channels), np.complex128)
-            if apart:
-                aliased[folded] = product
-            else:
-                np.add.at(aliased, folded, product)
+            for bins, folded, weights in band:
+                aliased[folded] += spectrum[bins] * weights
             values = fft.ifft(aliased, axis=0, overwrite_x=True)[first : first + self.rows]
             result[:, :, place] = np.abs(values)
         return result

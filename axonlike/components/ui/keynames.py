@@ -48,10 +48,11 @@ class Chord:
                 )
             held.add(modifier)
         name = name.strip().lower() if len(name) > 1 else name
-        codes = _codes(pygame)
-        code = codes.get(_ALSO.get(name, name).lower())
+        wanted = _ALSO.get(name, name)
+        # pygame writes letters small and all else large.
+        code = getattr(pygame, f"K_{wanted.lower()}", getattr(pygame, f"K_{wanted.upper()}", None))
         if code is None and (len(name) != 1 or held):
-            known = [*codes, *_ALSO]
+            known = [*_codes(pygame), *_ALSO]
             raise UsageError(f"{who}: no key is called {name!r}{did_you_mean(name, known)}")
         return cls(name, code, "ctrl" in held, "shift" in held, "alt" in held)
 

@@ -133,18 +133,45 @@ class Theme:
         if box is None:
             if len(self._boxes) > 100:  # sizes change while a window is dragged larger
                 self._boxes.clear()
-            n = _OVERSAMPLED
-            large = self.pygame.Surface((size[0] * n, size[1] * n), self.pygame.SRCALPHA)
-            large.fill((*(border or fill), 0))  # what is see-through has the colour of the edge, lest that darken
-            self.pygame.draw.rect(large, border or fill, large.get_rect(), border_radius=radius * n)
-            if border is not None:
-                inner = large.get_rect().inflate(-2 * width * n, -2 * width * n)
-                self.pygame.draw.rect(large, fill, inner, border_radius=max(0, (radius - width) * n))
-            made: pygame.Surface = self.pygame.transform.smoothscale(large, size)
-            box = self._boxes[key] = made
+            # All that is not straight is in the corners: the box is drawn as small as it can be, and pulled apart.
+            least = 2 * max(radius, width) + 1
+            small = self._small_box((min(size[0], least), min(size[1], least)), fill, border, width, radius)
+            box = self._boxes[key] = small if small.get_size() == size else _pulled_apart(small, size, self.pygame)
         return box
+
+    def _small_box(
+        self, size: tuple[int, int], fill: Colour, border: Colour | None, width: int, radius: int
+    ) -> pygame.Surface:
+        n = _OVERSAMPLED
+        large = self.pygame.Surface((size[0] * n, size[1] * n), self.pygame.SRCALPHA)
+        large.fill((*(border or fill), 0))  # what is see-through has the colour of the edge, lest that darken
+        self.pygame.draw.rect(large, border or fill, large.get_rect(), border_radius=radius * n)
+        if border is not None:
+            inner = large.get_rect().inflate(-2 * width * n, -2 * width * n)
+            self.pygame.draw.rect(large, fill, inner, border_radius=max(0, (radius - width) * n))
+        made: pygame.Surface = self.pygame.transform.smoothscale(large, size)
+        return made
 
     def forget(self) -> None:
         """The window is closed: let go of fonts and boxes, which are pygame's."""
         self._fonts.clear()
         self._boxes.clear()
+
+
+def _pulled_apart(small: pygame.Surface, size: tuple[int, int], library: Any) -> pygame.Surface:
+    """The corners as they are, and what lies between them repeated up to that size."""
+    made: pygame.Surface = library.Surface(size, library.SRCALPHA)
+    columns, rows = (_thirds(now, wanted) for now, wanted in zip(small.get_size(), size))
+    for x, width, left, wide in columns:
+        for y, height, top, high in rows:
+            part = library.transform.scale(small.subsurface((x, y, width, height)), (wide, high))
+            made.blit(part, (left, top), special_flags=library.BLEND_RGBA_ADD)  # onto nothing: a copy, alpha and all
+    return made
+
+
+def _thirds(now: int, wanted: int) -> tuple[tuple[int, int, int, int], ...]:
+    """Where each part begins and how long it is, in the small one and in the other: both ends, one pixel between."""
+    if now == wanted:
+        return ((0, now, 0, now),)
+    end = now // 2
+    return (0, end, 0, end), (end, 1, end, wanted - 2 * end), (end + 1, end, wanted - end, end)

@@ -123,7 +123,7 @@ _COUNTS = counts_of(EmotivDecoder(whole_reports=True).feed(b"".join(_REPORTS)))
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(cuts=st.lists(st.integers(0, 32 * 300 + 11), max_size=12))
 def test_the_pieces_do_not_matter(encrypted: bool, cuts: list[int]) -> None:
     stream = b"".join(_REPORTS[100:400]) + b"not a report"[:11]
@@ -153,7 +153,7 @@ def test_a_byte_too_few_or_too_many_costs_two_reports_at_most(added: bytes) -> N
         assert np.array_equal(counts_of(batches)[-len(expected) :], _COUNTS[damaged + 1 : 40])
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(missing=st.sets(st.integers(0, 399), max_size=120))
 def test_a_pipe_from_a_radio_that_loses_much_still_brings_the_rest(missing: set[int]) -> None:
     decoder = EmotivDecoder()

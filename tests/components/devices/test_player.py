@@ -73,7 +73,7 @@ def test_its_speed_may_be_changed_while_it_plays() -> None:
     assert [type(message) for message in status.messages] == [Changed, Refused]
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     gaps=st.lists(st.tuples(st.integers(0, 1100), st.integers(1, 200)), max_size=5),
     chunk_rows=st.integers(1, 150),

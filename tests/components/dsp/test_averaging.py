@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axonlike.components.dsp.averaging import Average, MaxHold, MinHold
@@ -121,6 +121,7 @@ def test_a_hold_takes_nan_for_not_measured():
     np.testing.assert_array_equal(one(MaxHold(), x, spectrum_info(2)).data[-1], [1.0, 2.0])
 
 
+@settings(max_examples=12)
 @given(sizes, gaps, st.sampled_from(["block", "exponential"]), st.sampled_from(["power", "dB"]), st.integers(0, 50))
 def test_any_cut_gives_the_same_averages(sizes, gaps, mode, scale, start):
     x = powers(2500, 4)

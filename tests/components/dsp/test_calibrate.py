@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from axonlike.components.dsp.calibrate import Calibrate, decibels, linear
 from axonlike.errors import UsageError
@@ -76,6 +76,7 @@ def test_what_is_in_decibels_already_is_refused():
         Calibrate().feed(Chunk(powers(1), spectrum_info(units="dBm")))
 
 
+@settings(max_examples=12)
 @given(sizes, gaps)
 def test_any_cut_gives_the_same_levels(sizes, gaps):
     assert_same_for_any_cut(Calibrate, powers(6000, 8), spectrum_info(8), sizes, gaps)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.signal
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axonlike.components.dsp.demodulate import (
@@ -219,6 +219,7 @@ def test_a_shift_brings_the_station_to_0_hz_and_says_so():
 # -- any cut
 
 
+@settings(max_examples=12)
 @given(sizes, gaps, st.integers(0, 10**12))
 def test_any_cut_gives_the_same_shifted_samples(sizes, gaps, start):
     assert_same_for_any_cut(
@@ -226,6 +227,7 @@ def test_any_cut_gives_the_same_shifted_samples(sizes, gaps, start):
     )
 
 
+@settings(max_examples=12)
 @given(
     sizes,
     gaps,
@@ -244,6 +246,7 @@ def test_any_cut_gives_the_same_sound(sizes, gaps, case, start):
     )
 
 
+@settings(max_examples=12)
 @given(sizes)
 def test_any_cut_gives_the_same_from_the_pure_parts(sizes):
     rng = np.random.default_rng(0)

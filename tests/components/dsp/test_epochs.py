@@ -87,7 +87,7 @@ def test_it_finds_the_six_epochs_of_pyacqs_signal_and_each_is_bit_exact():
     assert np.allclose(stack.average(), np.mean([e.data.astype("float64") for e in epochs[-3:]], axis=0), atol=1e-15)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(
     st.lists(st.integers(0, 5000), min_size=1, max_size=6),
     st.lists(st.integers(-500, 6500), max_size=12),

@@ -61,7 +61,7 @@ cuttings = st.lists(st.integers(0, 5000), min_size=1, max_size=6)
 @pytest.mark.parametrize(("dtype", "within"), [("float64", 1e-12), ("float32", 2e-7)])
 @pytest.mark.parametrize("size", [1, 7, 100, 1024])
 def test_it_gives_what_scipy_gives_offline(dtype, within, size):
-    x = noise(3000 if size == 1 else 20_000, dtype=dtype)
+    x = noise(min(1000 * size, 20_000), dtype=dtype)
     wanted = signal.sosfilt(BAND, x, axis=0)
     y, index = through(SosFilter(sos=BAND), chunks_of(x, [size]))
     assert y.dtype == dtype
@@ -69,7 +69,7 @@ def test_it_gives_what_scipy_gives_offline(dtype, within, size):
     assert np.abs(y - wanted).max() <= within * np.sqrt(np.mean(wanted**2))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(cuttings)
 def test_chunks_of_any_size_change_not_a_bit(sizes):
     x = noise(6000)
@@ -148,7 +148,7 @@ def test_behind_a_gap_it_begins_anew():
     assert block.continuity.lost == 200
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(cuttings, st.booleans())
 def test_a_value_that_is_not_finite_spoils_its_own_row_alone(sizes, steady):
     x = noise(3000)
@@ -365,7 +365,7 @@ def test_the_last_rows_are_exact():
     assert np.array_equal(short, offline(BAND, x[:300]))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(cuttings, st.integers(0, 900), st.integers(30, 900))
 @example([4000], 3, 1)
 @example([0, 1], 0, 100)

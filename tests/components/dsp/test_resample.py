@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.signal
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axonlike.components.dsp.resample import Decimate, Polyphase, Resample, decimation_filter, ratio_of
@@ -146,6 +146,7 @@ MAKERS = [
 ]
 
 
+@settings(max_examples=12)
 @given(sizes, gaps, st.sampled_from(MAKERS), st.integers(0, 5000))
 def test_any_cut_gives_the_same_rows(sizes, gaps, maker, start):
     make, dtype = maker

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import scipy.signal
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axonlike import Component, Pipeline
@@ -461,6 +461,7 @@ def test_frames_overlap_as_asked():
     assert fft.unused == 5000 - (len(chunk) - 1) * 256 - 1024
 
 
+@settings(max_examples=12)
 @given(sizes, gaps, st.sampled_from([(64, 0), (1024, 0), (1000, 300), (256, 200), (4096, 0)]), st.integers(0, 5000))
 def test_any_cut_gives_the_same_spectra_of_iq(sizes, gaps, frame, start):
     points, overlap = frame
@@ -475,6 +476,7 @@ def test_any_cut_gives_the_same_spectra_of_iq(sizes, gaps, frame, start):
     )
 
 
+@settings(max_examples=12)
 @given(sizes, gaps)
 def test_any_cut_gives_the_same_maps_of_analog_channels(sizes, gaps):
     x = np.random.default_rng(0).standard_normal((9000, 2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,7 +80,15 @@ def test_spikes_in_noise_are_found_at_their_peaks(front, sign):
         assert np.array_equal(event["waveform"], x[sample - 5 : sample + 10, channel].astype("float32"))
 
 
-@settings(deadline=None, max_examples=40)
+SHORT, _ = recording(rows=6000)
+
+
+@functools.cache
+def passages(sd, peak, dead):
+    return by_the_rules(SHORT, sd=sd, learn=3000, peak=peak, dead=dead)
+
+
+@settings(deadline=None, max_examples=15)
 @given(
     st.lists(st.integers(0, 5000), min_size=1, max_size=6),
     st.sampled_from([2.0, 3.0, 5.0]),
@@ -86,13 +96,12 @@ def test_spikes_in_noise_are_found_at_their_peaks(front, sign):
     st.sampled_from([(-0.0005, 0.001), (-0.002, -0.001), (0.001, 0.002), None]),
 )
 def test_chunks_of_any_size_change_nothing(sizes, sd, peak_dead, waveform_s):
-    x, _ = recording(rows=6000)
+    x, wanted = SHORT, passages(sd, *peak_dead)
     peak, dead = peak_dead
     block = ThresholdSpikes(
         threshold_sd=sd, learn_s=0.3, peak_s=peak / RATE_HZ, dead_s=dead / RATE_HZ, waveform_s=waveform_s
     )
     events = events_of(block, cut(x, sizes, index=90))
-    wanted = by_the_rules(x, sd=sd, learn=3000, peak=peak, dead=dead)
     assert (events["sample"] - 90).tolist() == [p for _, _, p in wanted]
     assert events["channel"].tolist() == [c for _, c, _ in wanted]
     if waveform_s is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axonlike.components.dsp.calibrate import Calibrate
@@ -212,6 +212,7 @@ def test_another_bin_width_or_new_limits_begin_anew():
     assert chunk.data.shape == (1, 40)
 
 
+@settings(max_examples=12)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=5), st.data())
 def test_any_cut_gives_the_same_passes(sizes, data):
     rng = np.random.default_rng(0)

@@ -96,7 +96,7 @@ def test_nothing_wraps_around_from_the_oldest_samples_into_the_newest(rows_per_s
     assert bank.map(block)[200:-200].max() < 1e-6
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=6), st.integers(0, 50), st.sampled_from([None, 500.0, 33.0]))
 def test_chunks_of_any_size_change_not_a_bit(sizes, index, rows_per_s):
     x = noise(3000, 2)

@@ -72,9 +72,9 @@ def test_200_signals_give_exactly_what_the_rules_say(mode, front):
     seen = 0
     for seed in range(200):
         rng = np.random.default_rng(1000 + seed)
-        x = bouncing(400, seed)
+        x = bouncing(200, seed)
         debounce = int(rng.integers(0, 15))
-        sizes = rng.choice([0, 1, 2, 3, 7, 20, 50, 100, 400], 5).tolist()
+        sizes = rng.choice([0, 1, 2, 3, 7, 20, 50, 100, 200], 5).tolist()
         block = AnalogTrigger(front=front, debounce_mode=mode, debounce_s=debounce / RATE_HZ)
         events = events_of(block, cut(x[:, None], sizes, info()))
         wanted = by_the_rules(x.tolist(), 0.0, front, mode, debounce)
@@ -82,10 +82,10 @@ def test_200_signals_give_exactly_what_the_rules_say(mode, front):
         assert np.array_equal(events["value"], x[wanted])
         assert block.events == len(wanted)
         seen += len(wanted)
-    assert seen > 1000
+    assert seen > 500
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 @given(
     st.integers(0, 10**6),
     st.lists(st.integers(0, 5000), min_size=1, max_size=8),
@@ -94,7 +94,7 @@ def test_200_signals_give_exactly_what_the_rules_say(mode, front):
     st.integers(0, 400),
 )
 def test_chunks_of_any_size_change_nothing(seed, sizes, mode, front, debounce):
-    x = bouncing(6000, seed)
+    x = bouncing(3000, seed)
     block = AnalogTrigger(front=front, debounce_mode=mode, debounce_s=debounce / RATE_HZ)
     events = events_of(block, cut(x[:, None], sizes, info(), index=70))
     wanted = by_the_rules(x.tolist(), 0.0, front, mode, debounce)
@@ -202,7 +202,7 @@ def test_a_value_that_is_no_number_is_neither_above_nor_below():
 # -- settings
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 10**6), st.sampled_from(MODES), st.sampled_from("+-"), st.integers(1, 1999), st.integers(1, 300))
 def test_a_change_holds_from_the_next_row_on_and_what_was_found_before_is_decided_as_before(
     seed, mode, front, at, size
@@ -303,7 +303,7 @@ def test_every_line_triggers_by_its_own_bit(dtype, columns):
             assert set(events["value"]) <= {1.0 if front == "+" else 0.0}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(
     st.integers(0, 10**6),
     st.lists(st.integers(0, 5000), min_size=1, max_size=6),

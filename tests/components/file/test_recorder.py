@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -32,6 +33,7 @@ from axonlike.errors import ComponentError, UsageError
 from axonlike.streams import EVENT, Chunk, StreamInfo
 from axonlike.streamtype import StreamMismatch
 from axonlike.testing import check_component
+from tests import prepared
 
 BEGAN_NS = 1_700_000_000_000_000_000
 FORMATS = ["wav", "sigmf", "csv", "h5", "mcap"]
@@ -317,14 +319,23 @@ _CHILD = textwrap.dedent(
 )
 
 
-def _command(path: Path, chunks: int = 400, limit_bytes: int = 0) -> list[str]:
+def _program(path: Path, chunks: int = 400, limit_bytes: int = 0) -> list[str]:
     """A program that records so many chunks of 1000 rows (0: until it is killed); each row has its chunk's number."""
-    return [sys.executable, "-c", _CHILD, str(path), str(chunks), str(limit_bytes)]
+    return ["-c", _CHILD, str(path), str(chunks), str(limit_bytes)]
 
 
-def _outcome(command: list[str]) -> str:
+@pytest.fixture(scope="module", autouse=True)
+def _prepared() -> None:
+    prepared.begin()
+
+
+def _outcome(program: list[str], under: Sequence[str] = ()) -> str:
     """What the program said, which has come to its end though its recorder may not have."""
-    child = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if under:
+        command = [*under, sys.executable, *program]
+        child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    else:
+        child = prepared.run(*program, imports="h5py", timeout=60)
     assert child.returncode == 0, child.stderr
     assert "beside went on" in child.stdout
     return child.stdout
@@ -338,12 +349,14 @@ def _check_rows(rows: npt.NDArray[Any], at_least: int) -> None:
 @pytest.mark.parametrize("format_", [*FORMATS, "vrt"])
 def test_a_kill_in_mid_recording_loses_no_whole_chunk(tmp_path: Path, format_: str) -> None:
     path = tmp_path / f"run.{format_}"
-    with subprocess.Popen(_command(path, chunks=0), stdout=subprocess.PIPE, text=True) as child:
+    child = prepared.start(*_program(path, chunks=0), imports="h5py", stdout=prepared.PIPE)
+    with contextlib.closing(child):
         assert child.stdout is not None
         # Chunks come as fast as they are written, so the kill comes while one is.
         taken = next(number for line in child.stdout if (number := int(line.split()[1])) >= 100)
-        child.send_signal(signal.SIGKILL)
-        taken = max([taken, *(int(line.split()[1]) for line in child.stdout if line.endswith("\n"))])
+        child.kill()
+        taken = max([taken, *(int(line.split()[1]) for line in child.stdout if line.endswith(b"\n"))])
+    assert child.returncode == -signal.SIGKILL
     reader = open_recording(path)
     assert reader.verdict is None  # broken off
     chunks = [chunk for _, chunk in reader.chunks(1000)]
@@ -357,7 +370,7 @@ def test_a_kill_in_mid_recording_loses_no_whole_chunk(tmp_path: Path, format_: s
 @pytest.mark.parametrize("format_", [*FORMATS, "vrt"])
 def test_a_file_that_may_not_grow_ends_the_recorder_alone_with_a_readable_file(tmp_path: Path, format_: str) -> None:
     path = tmp_path / f"run.{format_}"
-    out = _outcome(_command(path, limit_bytes=500_000))
+    out = _outcome(_program(path, limit_bytes=500_000))
     assert "INCOMPLETE cannot write" in out
     assert "ulimit -f" in out
     rows = rows_in(read(path, rows=1000))
@@ -382,7 +395,7 @@ def test_a_disk_that_fails_in_mid_recording_ends_the_recorder_alone_with_a_reada
     failing = [strace, "-f", "-qq", "-o", str(tmp_path / "trace"), "-P", str(samples), "-e", "trace=write,pwrite64"]
     if subprocess.run([*failing, "true"], stderr=subprocess.DEVNULL).returncode:
         pytest.skip("strace may not trace here")
-    out = _outcome([*failing, "-e", "inject=write,pwrite64:error=EIO:when=30+", *_command(path)])
+    out = _outcome(_program(path), under=[*failing, "-e", "inject=write,pwrite64:error=EIO:when=30+"])
     assert "INJECTED" in (tmp_path / "trace").read_text()
     assert "INCOMPLETE cannot write" in out
     assert "Input/output error; the disk, card or network share fails" in out
@@ -401,7 +414,7 @@ def test_a_full_disk_ends_the_recorder_alone_with_a_readable_file(tmp_path: Path
     try:
         (disk / "ballast").write_bytes(bytes((4 << 20) - 400_000))
         path = disk / f"run.{format_}"
-        out = _outcome(_command(path))
+        out = _outcome(_program(path))
         assert "INCOMPLETE cannot write" in out
         assert "free some space" in out
         rows = rows_in(read(path, rows=1000))

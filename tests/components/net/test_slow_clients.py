@@ -150,6 +150,7 @@ def test_a_slow_subscriber_is_cut_when_too_much_waits_for_too_long(net: Net, sof
                     assert await peer.more(16 << 10)
                     plane.publish_many([line(0)] * (len(peer.buffer) // LINE_BYTES))  # as much as it takes
                     peer.buffer = b""
+                    await asyncio.sleep(0.001)
             except ConnectionResetError:
                 assert soft_limit_bytes == 64 << 10
             if soft_limit_bytes == 64 << 10:

@@ -193,7 +193,7 @@ def _middle(screen: XScreen) -> tuple[int, int]:
 WRITES = """
 from axonlike import Component, Graphline
 from axonlike.components.file import FileWriter
-from axonlike.components.ui import Ticker
+from axonlike.components.ui import Display, Ticker
 from axonlike.components.util import Splitter
 
 class Lines(Component):
@@ -204,6 +204,7 @@ class Lines(Component):
             number += 1
             self.send(f"line {number}")
 
+Display(title="Lines").activate()
 Graphline(
     lines=Lines(), both=Splitter("a", "b"), file=FileWriter("out"), ticker=Ticker(),
     links="lines -> both; both.a -> file; both.b -> ticker",
@@ -214,23 +215,14 @@ Graphline(
 def test_a_server_that_dies_ends_the_program_in_order_with_a_clear_message(
     screen: XScreen, start: Callable[..., Program], tmp_path: Path
 ) -> None:
-    program = start("chat_window.py", "anna", "127.0.0.1", 1, 1)
-    window = screen.window(program.pid)
-    screen.focus(window)
-    until(lambda: screen.pixel(*_middle(screen)) == PANEL, "the window is not drawn")
-    screen.kill()
-    assert program.wait() == 1
-    assert "cause     ScreenLost: Chat: anna: the X server :" in program.errors
-    assert program.errors.endswith("axonlike explain AX631\n")
-    assert "XIO" not in program.errors
-
-
-def test_files_are_closed_when_the_server_dies(screen: XScreen, start: Callable[..., Program], tmp_path: Path) -> None:
     program = start(WRITES)
     screen.window(program.pid)
     until(lambda: (tmp_path / "out").exists() and (tmp_path / "out").read_text().count("\n") >= 3, "nothing is written")
     screen.kill()
     assert program.wait() == 1
+    assert "cause     ScreenLost: Lines: the X server :" in program.errors
+    assert program.errors.endswith("axonlike explain AX631\n")
+    assert "XIO" not in program.errors
     written = (tmp_path / "out").read_text()
     assert written.endswith("\n")
     assert written.splitlines() == [f"line {number}" for number in range(1, written.count("\n") + 1)]
@@ -275,7 +267,7 @@ run(Holds(), Pipeline(DataSource(f"line {number}" for number in range(1_000_000)
 """
 
 
-@pytest.mark.parametrize("again", range(3))
+@pytest.mark.parametrize("again", range(2))
 def test_a_server_that_dies_while_text_scrolls_is_told_too(
     screen: XScreen, start: Callable[..., Program], again: int
 ) -> None:

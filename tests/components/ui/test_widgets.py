@@ -15,7 +15,7 @@ import pytest
 from axonlike import Component, Graphline, Pipeline
 from axonlike.components.ui import Button, Display, Image, Keys, TextBox, Ticker
 from axonlike.components.ui.library import NoScreen
-from axonlike.components.ui.theme import BACKGROUND, PANEL
+from axonlike.components.ui.theme import ACCENT, BACKGROUND, PANEL, Theme
 from axonlike.errors import ComponentError, MissingExtra, UsageError, WiringError
 from axonlike.testing import PAUSE, Feeder, Probe, Stalled, check_component, run_virtual
 
@@ -172,12 +172,26 @@ def test_pygame_is_imported_when_a_component_is_made() -> None:
     assert done.stdout == "False True\n"
 
 
+# -- looks
+
+
+@pytest.mark.parametrize("border", [None, ACCENT])
+@pytest.mark.parametrize("size", [(1, 1), (18, 19), (19, 60), (60, 20), (131, 64), (400, 300)])
+def test_a_box_that_is_pulled_apart_is_the_same_as_one_that_is_drawn_as_large(
+    size: tuple[int, int], border: tuple[int, int, int] | None
+) -> None:
+    theme = Theme(pygame)
+    drawn = theme._small_box(size, PANEL, border, 2, 9)
+    box = theme.box(size, PANEL, border, width=2)
+    assert pygame.image.tobytes(box, "RGBA") == pygame.image.tobytes(drawn, "RGBA")
+
+
 # -- Ticker
 
 
 def test_ten_thousand_words_and_none_is_dropped() -> None:
     words = [f"word{number}" for number in range(10_000)]
-    ticker = Ticker(flow=True, linger_s=0)
+    ticker = Ticker(flow=True, linger_s=0, rows_per_s=300)
     run_virtual(Pipeline(Feeder(words), ticker))
     assert " ".join(ticker.paragraphs).split() == words
     assert ticker.taken == 10_000
