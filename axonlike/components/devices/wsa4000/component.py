@@ -262,9 +262,11 @@ class WSA4000(OnDemand, Settable, Listening, Driven):
 
     def end_of_input(self) -> None:
         """Told to finish (on `control`), or nothing can happen any more: an ordinary end, after a word to the radio."""
+        scheduler = self._scheduler
         if self._task is None or self._task.done():
             self.end()
-        else:
+        elif scheduler is not None:
+            scheduler.hold(self, f"{self.path} takes leave of its radio")  # which takes some turns of the loop
             self._task.cancel()
 
     def close_body(self) -> bool:

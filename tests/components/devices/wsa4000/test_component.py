@@ -592,6 +592,14 @@ def test_producer_finished_on_control_is_an_ordinary_end() -> None:
         assert not run.told.of(RadioDisconnected)
 
 
+def test_a_run_of_a_radio_that_nobody_wants_ends() -> None:
+    wsa = radio()
+    Scheduler().run(wsa)
+    assert wsa.ended
+    assert wsa.simulator is not None
+    assert not wsa.simulator.running
+
+
 def test_a_run_whose_display_has_gone_ends() -> None:
     class Leaving(Sink):
         def _take(self, chunk: Chunk) -> None:
