@@ -1,4 +1,4 @@
-"""Guards around every test: none may leak a thread, file descriptor, child process or task, and none may hang.
+"""Guards around every test: none may leak a thread, descriptor, child, task or variable, and none may hang.
 
 Leaks. What is there before a test is compared with what is there after it and its fixtures. Things that are on their
 way out get `GRACE_S`; the comparison is by identity (a descriptor's number *and* target, a process's pid *and* start),
@@ -169,7 +169,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(autouse=True)
 def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails the test that leaves threads, descriptors, children or pending tasks behind."""
+    """Fails the test that leaves threads, descriptors, children, pending tasks or variables behind."""
     marker = request.node.get_closest_marker("allow_leak")
     kinds = [kind for kind in _LISTERS if marker is None or kind not in marker.args]
     before = {kind: _LISTERS[kind]() for kind in kinds}
@@ -276,9 +276,15 @@ def _pending_tasks() -> Found:
     return {task: repr(task) for task in list(tasks) if not task.done()}
 
 
+def _variables() -> Found:
+    """Our variables of the environment: one that stays, such as a command sets for its script, changes later tests."""
+    return {(name, value): f"{name}={value}" for name, value in os.environ.items() if name.startswith("AXONLIKE_")}
+
+
 _LISTERS: dict[str, Callable[[], Found]] = {
     "thread": _threads,
     "fd": _descriptors,
     "child": _children,
     "task": _pending_tasks,
+    "variable": _variables,
 }

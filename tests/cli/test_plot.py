@@ -79,7 +79,8 @@ def test_a_wrong_token_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Pat
 def test_run_says_where_a_plot_is_seen(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AXONLIKE_PLOT", "window")
+    for name in ("AXONLIKE_PLOT", "AXONLIKE_OBSERVE"):  # which the command sets
+        monkeypatch.setenv(name, "as before")
     script = tmp_path / "calculate.py"
     script.write_text(
         "from axonlike.plotting import LivePlot\n"
