@@ -83,12 +83,6 @@ class Desk:
         """Copy what the last call showed, as it is now, for those who wait."""
         began_s = perf_counter()
         flags = self._flags
-        if flags[OTHERS]:
-            flags[OTHERS] = 0
-            self.snapshot = self.copy(began_s)
-            if self.asleep:
-                self.asleep = False
-                self.wake()
         room = self.room
         if room is not None and flags[WINDOW]:
             if room.lay(self.offered, began_s - self.began_s, self.args, self.kwargs, self.worst_call_s):
@@ -96,6 +90,13 @@ class Desk:
             self.form = room.form
             if room.numbers:
                 self.history.add(self.offered, room.numbers)
+        # After the room, where the thread beside looks whether the window has what the snapshot shows.
+        if flags[OTHERS]:
+            flags[OTHERS] = 0
+            self.snapshot = self.copy(began_s)
+            if self.asleep:
+                self.asleep = False
+                self.wake()
         took_s = perf_counter() - began_s
         if took_s > self.worst_call_s:
             self.worst_call_s = took_s

@@ -165,3 +165,13 @@ def test_a_desk_that_was_closed_takes_nothing(plot: Plot) -> None:
     plot.desk.close()
     plot.call(A)
     assert (plot.room.call, plot.desk.due, plot.desk.snapshot) == (1, False, None)
+
+
+def test_who_finds_a_snapshot_finds_that_the_window_has_it_too(plot: Plot) -> None:
+    """Else the thread beside would send it to the window, which would draw it twice."""
+    in_memory: list[int] = []
+    plot.desk.wake = lambda: in_memory.append(plot.room.call)
+    plot.desk.ask()
+    plot.call(1)
+    assert in_memory == [1]
+    assert plot.desk.snapshot is not None
