@@ -125,6 +125,7 @@ def test_commands_in_its_inbox_go_to_the_board_and_gains_follow(cyton: Simulated
         # Those that came before the board had been reset are sent after it.
         bench.chunks.wait_until(lambda chunks: chunks and chunks[-1].info.facts["gains"][:2] == [1, 1])
         bench.got["board_time"].wait_rows(1)
+        cyton.commands.wait_for(lambda commands: "x2000110X" in commands)  # the gain follows when it is sent
     assert cyton.commands.words[:3] == ["s", "v", "b"]
     assert cyton.commands.words[3:7] == ["x1000110X", "/2", "<", "x2000110X"]
 
