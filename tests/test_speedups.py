@@ -266,7 +266,7 @@ def test_no_message_is_kept_but_the_last(relay: type[Component]) -> None:
                     pass
 
     chain = Pipeline(Source(), relay(), relay(), Sink())
-    run_virtual(chain)
+    run_virtual(chain, shuffle="")
     del chain
     gc.collect()
     assert most <= 12  # each box knows its last message, and a few are on their way

@@ -165,7 +165,8 @@ BODIES = [generator_body, async_body, step_body, thread_body]
 def test_rule_20_no_class_of_exception_is_lost(name: str, make: Any, body: Any) -> None:
     exception, order = make(), []  # type: ignore[var-annotated]
     with pytest.raises(BaseException) as caught:
-        run_virtual(Closed("closed", order), Feeder(["go"]) | body(exception))
+        # All have begun and wait when it is raised, in whatever order they start.
+        run_virtual(Closed("closed", order), Feeder([PAUSE(1), "go"]) | body(exception))
     if isinstance(exception, SystemExit | KeyboardInterrupt):
         assert caught.value is exception
     else:
