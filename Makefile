@@ -37,7 +37,7 @@ pictures:
 
 soak:
 	scripts/setup test serial fast
-	$(PYTHON) -m pytest -m soak --hypothesis-profile=soak
+	$(PYTHON) -m pytest -m "soak or hypothesis" --hypothesis-profile=soak
 
 demo:
 	scripts/demo

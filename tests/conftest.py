@@ -41,6 +41,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 HANG_GUARD_S = 120.0
 HANG_GUARD_STEP_S = 1.0  # so much shorter may it be
+SOAK_PATIENCE = 200  # as many times as many examples take
 EXIT_GUARD_S = 10.0
 GRACE_S = 2.0
 GRACE_STEP_S = 0.01
@@ -138,6 +139,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     # Each start of the guard is one of a thread: what was started a moment ago serves a test of milliseconds too.
     if marker is not None or now_s > _guarded_since_s + HANG_GUARD_STEP_S:
         seconds = float(marker.args[0]) if marker else HANG_GUARD_S
+        if item.config.getoption("--hypothesis-profile") == "soak":
+            seconds *= SOAK_PATIENCE
         faulthandler.dump_traceback_later(seconds, exit=True, file=item.config.stash[_stderr])
         _guarded_since_s = now_s
     try:
