@@ -10,6 +10,9 @@
    where their slots lie, which is all that is known here of their layout, and put the functions below in the place of
    the Python ones.
 
+   One thing has no Python beside it: TimerFD, a timer of the system, without which the event loop's timers serve
+   (alarm.py).
+
    Only the thread that holds the interpreter's lock runs this, and no function gives the lock away between its look
    at a box and what it does with it, except by calling Python. */
 
@@ -18,6 +21,10 @@
 #include <structmember.h>
 #include <math.h>
 #include <time.h>
+#ifdef __linux__
+#include <sys/timerfd.h>
+#include <unistd.h>
+#endif
 
 /* -- what `install` found out */
 
@@ -30,7 +37,7 @@ static PyObject *plain_waits;                                /* waits.PLAIN */
 static PyObject *pause_trap;                                 /* waits.PAUSE */
 static PyObject *empty_iterator;                             /* box._NOTHING */
 static PyObject *perf_counter;
-static double slice_s;
+static double slice_s, ticks_per_s;
 static long longest_stride;
 static PyObject *parks_at_once; /* scheduler._PARKS */
 static PyObject *current_slot;  /* Scheduler._current, the descriptor */
@@ -55,10 +62,10 @@ static struct {
     Py_ssize_t simple;
 } of_wait;
 static struct {
-    Py_ssize_t current, ready, awake, slices, watchdog, armed, armed_s, now_s, time_out, timers;
+    Py_ssize_t current, ready, awake, slices, watchdog, armed_s, now_s, time_out, timers;
 } of_scheduler;
 static struct {
-    Py_ssize_t heap, made;
+    Py_ssize_t by_tick, made, ticks;
 } of_timers;
 static struct {
     Py_ssize_t seconds;
@@ -496,14 +503,47 @@ settle(PyObject *scheduler, PyObject *turn)
     return truth;
 }
 
+/* heappush(heap, item): 0, or -1 with an exception set. */
+static int
+push(PyObject *heap, PyObject *item)
+{
+    PyObject *arguments[] = {heap, item};
+    PyObject *pushed = PyObject_Vectorcall(heappush, arguments, 2, NULL);
+    Py_XDECREF(pushed);
+    return pushed == NULL ? -1 : 0;
+}
+
+/* Put a timer among those of its tick, as TimerQueue.add does it. */
+static int
+add_to_tick(PyObject *timers, double when_s, PyObject *timer)
+{
+    PyObject *by_tick = SLOT(timers, of_timers.by_tick), *tick = PyLong_FromDouble(when_s * ticks_per_s);
+    PyObject *others = tick == NULL ? NULL : PyDict_GetItemWithError(by_tick, tick);
+    int status = -1;
+    if (others != NULL) {
+        status = push(others, timer);
+    }
+    else if (tick != NULL && !PyErr_Occurred()) {
+        PyObject *first = PyList_New(1);
+        if (first != NULL) {
+            PyList_SET_ITEM(first, 0, Py_NewRef(timer));
+            status = PyDict_SetItem(by_tick, tick, first) < 0 ? -1 : push(SLOT(timers, of_timers.ticks), tick);
+            Py_DECREF(first);
+        }
+    }
+    Py_XDECREF(tick);
+    return status;
+}
+
 /* A body has yielded what is neither a bare yield nor a wait: for a sleep, as Scheduler._trap does it. */
 static int
 sleep_until(PyObject *scheduler, PyObject *turn, PyObject *part, PyObject *trap)
 {
     PyObject *timers = SLOT(scheduler, of_scheduler.timers), *now = SLOT(scheduler, of_scheduler.now_s);
     PyObject *seconds = is(trap, Sleep) ? SLOT(trap, of_sleep.seconds) : NULL;
-    if (seconds == NULL || !PyFloat_CheckExact(seconds) || !is(timers, TimerQueue) || now == NULL ||
-        !PyObject_TypeCheck(part, Component) || SLOT(scheduler, of_scheduler.time_out) == NULL) {
+    if (seconds == NULL || !PyFloat_CheckExact(seconds) || PyFloat_AS_DOUBLE(seconds) > 1e15 ||
+        !is(timers, TimerQueue) || now == NULL || !PyObject_TypeCheck(part, Component) ||
+        SLOT(scheduler, of_scheduler.time_out) == NULL) {
         return call_scheduler(scheduler, "_trap", part, trap);
     }
     PyObject *at = PyObject_CallNoArgs(now);
@@ -523,22 +563,14 @@ sleep_until(PyObject *scheduler, PyObject *turn, PyObject *part, PyObject *trap)
                                       SLOT(scheduler, of_scheduler.time_out), part, timers);
     PyObject *timer = content == NULL ? NULL : PyObject_CallOneArg((PyObject *)Timer, content);
     Py_XDECREF(content);
-    if (timer == NULL) {
+    if (timer == NULL || add_to_tick(timers, when_s, timer) < 0) {
+        Py_XDECREF(timer);
         return -1;
     }
-    PyObject *arguments[] = {SLOT(timers, of_timers.heap), timer};
-    PyObject *pushed = PyObject_Vectorcall(heappush, arguments, 2, NULL);
-    if (pushed != NULL) {
-        set_slot(part, of_component.timer, timer);
-    }
+    set_slot(part, of_component.timer, timer);
     Py_DECREF(timer);
-    if (pushed == NULL) {
-        return -1;
-    }
-    Py_DECREF(pushed);
     PyObject *armed_s = SLOT(scheduler, of_scheduler.armed_s);
-    if (SLOT(scheduler, of_scheduler.armed) != Py_None && armed_s != NULL && PyFloat_CheckExact(armed_s) &&
-        when_s >= PyFloat_AS_DOUBLE(armed_s)) {
+    if (armed_s != NULL && PyFloat_CheckExact(armed_s) && when_s >= PyFloat_AS_DOUBLE(armed_s)) {
         return 0;
     }
     PyObject *due = PyFloat_FromDouble(when_s);
@@ -1134,13 +1166,13 @@ find_slots(void)
         {Scheduler, "awake", &of_scheduler.awake},
         {Scheduler, "slices", &of_scheduler.slices},
         {Scheduler, "_watchdog", &of_scheduler.watchdog},
-        {Scheduler, "_armed", &of_scheduler.armed},
         {Scheduler, "_armed_s", &of_scheduler.armed_s},
         {Scheduler, "_now_s", &of_scheduler.now_s},
         {Scheduler, "_time_out", &of_scheduler.time_out},
         {Scheduler, "_timers", &of_scheduler.timers},
-        {TimerQueue, "_heap", &of_timers.heap},
+        {TimerQueue, "_by_tick", &of_timers.by_tick},
         {TimerQueue, "_made", &of_timers.made},
+        {TimerQueue, "_ticks", &of_timers.ticks},
         {Sleep, "seconds", &of_sleep.seconds},
     };
     for (size_t index = 0; index < Py_ARRAY_LENGTH(slots); index++) {
@@ -1180,7 +1212,7 @@ replace(PyTypeObject *type, PyMethodDef *method, PyObject **python)
 
 PyDoc_STRVAR(install_doc, "install(component, inbox, turn, wait, sleep, scheduler, timer_queue, timer, deque, sleeping, "
                           "heappush, generator_send, plain_waits, "
-                          "pause, nothing, perf_counter, slice_s, longest_stride, parks, documented)\n--\n\n"
+                          "pause, nothing, perf_counter, slice_s, longest_stride, parks, documented, ticks_per_s)\n--\n\n"
                           "Put the functions of this module in the place of those of the classes. Once.");
 
 static PyObject *
@@ -1191,12 +1223,12 @@ install(PyObject *Py_UNUSED(module), PyObject *arguments)
         PyErr_SetString(PyExc_RuntimeError, "installed already");
         return NULL;
     }
-    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!O!OOO!O!OOOdlO!O:install", &PyType_Type, &Component, &PyType_Type,
+    if (!PyArg_ParseTuple(arguments, "O!O!O!O!O!O!O!O!O!OOO!O!OOOdlO!Od:install", &PyType_Type, &Component, &PyType_Type,
                           &Inbox, &PyType_Type, &Turn, &PyType_Type, &Wait, &PyType_Type, &Sleep, &PyType_Type,
                           &Scheduler, &PyType_Type, &TimerQueue, &PyType_Type, &Timer, &PyType_Type, &Deque, &sleeping,
                           &heappush, &PyCFunction_Type, &send, &PyDict_Type, &plain_waits, &pause_trap,
                           &empty_iterator, &perf_counter, &slice_s, &longest_stride, &PyLong_Type, &parks_at_once,
-                          &documented)) {
+                          &documented, &ticks_per_s)) {
         return NULL;
     }
     generator_send = ((PyCFunctionObject *)send)->m_ml;
@@ -1314,6 +1346,99 @@ install_thread(PyObject *Py_UNUSED(module), PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+#ifdef __linux__
+
+/* A timer of the system on CLOCK_MONOTONIC, readable when it is due: alarm.SystemTimer. An object, so that no exception
+ * that comes between the making of the descriptor and the keeping of it (Ctrl-C) leaves it open. */
+typedef struct {
+    PyObject_HEAD
+    int fd; /* -1: closed */
+} TimerFD;
+
+static PyObject *
+timerfd_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    static char *names[] = {NULL};
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, ":TimerFD", names)) {
+        return NULL;
+    }
+    TimerFD *self = (TimerFD *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (self->fd < 0) {
+        Py_DECREF(self);
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return (PyObject *)self;
+}
+
+static PyObject *
+timerfd_close(TimerFD *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->fd >= 0) {
+        close(self->fd);
+        self->fd = -1;
+    }
+    Py_RETURN_NONE;
+}
+
+static void
+timerfd_dealloc(TimerFD *self)
+{
+    if (self->fd >= 0) {
+        close(self->fd);
+    }
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyObject *
+timerfd_fileno(TimerFD *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromLong(self->fd);
+}
+
+static PyObject *
+timerfd_set(TimerFD *self, PyObject *when)
+{
+    double when_s = PyFloat_AsDouble(when);
+    if (when_s == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    struct itimerspec due = {{0, 0}, {0, 0}}; /* never, for infinity */
+    if (!isinf(when_s)) {
+        when_s = Py_MIN(Py_MAX(when_s, 1e-9), 1e9); /* zero means never; no machine runs for thirty years */
+        double whole_s = floor(when_s);
+        long ns = (long)ceil((when_s - whole_s) * 1e9); /* up: it must not come too early */
+        due.it_value.tv_sec = (time_t)whole_s + ns / 1000000000;
+        due.it_value.tv_nsec = ns % 1000000000;
+    }
+    if (timerfd_settime(self->fd, TFD_TIMER_ABSTIME, &due, NULL) < 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef timerfd_methods[] = {
+    {"fileno", (PyCFunction)timerfd_fileno, METH_NOARGS, NULL},
+    {"set", (PyCFunction)timerfd_set, METH_O, NULL},
+    {"close", (PyCFunction)timerfd_close, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject TimerFD_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "axonlike._speedups.TimerFD",
+    .tp_basicsize = sizeof(TimerFD),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = timerfd_new,
+    .tp_dealloc = (destructor)timerfd_dealloc,
+    .tp_methods = timerfd_methods,
+};
+
+#endif
+
 static PyMethodDef methods[] = {
     {"install", install, METH_VARARGS, install_doc},
     {"install_call", install_call, METH_VARARGS, install_call_doc},
@@ -1332,5 +1457,11 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC
 PyInit__speedups(void)
 {
-    return PyModule_Create(&definition);
+    PyObject *module = PyModule_Create(&definition);
+#ifdef __linux__
+    if (module != NULL && PyModule_AddType(module, &TimerFD_type) < 0) {
+        Py_CLEAR(module);
+    }
+#endif
+    return module;
 }

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import random
 import threading
@@ -32,6 +33,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from axonlike.alarm import Alarm
 from axonlike.box import Destination, Inbox, Several
 from axonlike.errors import (
     AxonlikeError,
@@ -187,7 +189,7 @@ class Scheduler:
 
     # What is looked at for every message has a slot (_speedups.c reads it there); all else is in the dict.
     __slots__ = (
-        "__dict__", "__weakref__", "_armed", "_armed_s", "_current", "_now_s", "_time_out", "_timers", "_watchdog",
+        "__dict__", "__weakref__", "_armed_s", "_current", "_now_s", "_time_out", "_timers", "_watchdog",
         "awake", "ready", "slices",
     )  # fmt: skip
 
@@ -223,8 +225,8 @@ class Scheduler:
         self._cycles: list[_Cycle] = []
         self._timers = TimerQueue()
         self._now_s: Callable[[], float] = time.monotonic
-        self._armed: asyncio.TimerHandle | None = None
-        self._armed_s = 0.0
+        self._alarm: Alarm | None = None
+        self._armed_s = math.inf  # when the alarm rings
         self._deadline: Timer | None = None
         self._done: asyncio.Future[None] | None = None
         self._watchdog: Watchdog | None = None
@@ -553,7 +555,7 @@ class Scheduler:
     def call_at(self, when_s: float, action: Callable[..., None], *argument: Any) -> Timer:
         """Have ``action(*argument)`` called at a time on `time()`'s clock."""
         timer = self._timers.add(when_s, action, *argument)
-        if self._armed is None or when_s < self._armed_s:
+        if when_s < self._armed_s:
             self._arm(when_s)
         return timer
 
@@ -848,17 +850,23 @@ class Scheduler:
 
     @contextlib.contextmanager
     def _attached(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        import asyncio
+
         self.loop = loop
         # uvloop tells the time in milliseconds, as it was when its turn began: timers would fire too early by it.
-        self._now_s = time.monotonic if type(loop).__module__.startswith("uvloop") else loop.time
+        monotonic = type(loop).__module__.startswith("uvloop") or type(loop).time is asyncio.BaseEventLoop.time
+        self._now_s = time.monotonic if monotonic else loop.time
         self.thread_id = threading.get_ident()
         with running_in_this_thread(self):
             try:
+                self._alarm = Alarm(loop, self._timers_due, exact=monotonic)
+                self._arm_for_next()
                 yield
             finally:
                 self._is_over()
-                if self._armed is not None:
-                    self._armed.cancel()
+                if self._alarm is not None:
+                    self._alarm.close()
+                    self._alarm = None
                 if self._watchdog is not None:
                     self._watchdog.close()
 
@@ -1171,7 +1179,7 @@ class Scheduler:
             if trap.seconds > 0:
                 when_s += trap.seconds
             part._timer = self._timers.add(when_s, self._time_out, part)
-            if self._armed is None or when_s < self._armed_s:
+            if when_s < self._armed_s:
                 self._arm(when_s)
         elif isinstance(trap, (Room, Destination)):  # `yield self.send(...)` is a bare yield
             part._value = None
@@ -1297,15 +1305,12 @@ class Scheduler:
     # -- time and idleness
 
     def _arm(self, when_s: float) -> None:
-        if self.loop is None:
-            return
-        if self._armed is not None:
-            self._armed.cancel()
-        self._armed_s = when_s
-        self._armed = self.loop.call_at(when_s, self._timers_due)
+        if self._alarm is not None:
+            self._armed_s = when_s
+            self._alarm.set(when_s)
 
     def _timers_due(self) -> None:
-        self._armed = None
+        self._armed_s = math.inf
         self._posted(self._call_due)
 
     def _call_due(self) -> None:
@@ -1313,9 +1318,11 @@ class Scheduler:
             self._timers.call_due(self.time())
         except BaseException as exc:
             self._kernel_failed(exc)
+        self._arm_for_next()
+
+    def _arm_for_next(self) -> None:
         due_s = self._timers.next_due_s()
-        if due_s is not None and not (self._armed is not None and self._armed_s <= due_s):
-            self._arm(due_s)
+        self._arm(math.inf if due_s is None else due_s)
 
     def _idle(self) -> None:
         """Nothing is ready: look whether anything ever can be."""
@@ -1432,5 +1439,3 @@ def _close_loop(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         loop.close()
-
-

@@ -20,10 +20,10 @@ from heapq import heappush
 from types import ModuleType
 from typing import Any
 
-from axonlike import box, scheduler, waits
+from axonlike import alarm, box, scheduler, waits
 from axonlike.component import Component
 from axonlike.shutdown import State
-from axonlike.timers import Timer, TimerQueue
+from axonlike.timers import TICKS_PER_S, Timer, TimerQueue
 from axonlike.turn import Turn
 
 __all__ = ["in_use", "install_call", "install_thread"]
@@ -59,7 +59,7 @@ def _install() -> bool:
         _module.install,
         Component, box.Inbox, Turn, waits.Wait, waits.Sleep, scheduler.Scheduler, TimerQueue, Timer, deque,
         State.SLEEPING, heappush, generator.send, waits.PLAIN, waits.PAUSE, box._NOTHING, time.perf_counter,
-        scheduler.SLICE_S, scheduler._LONGEST_STRIDE, scheduler._PARKS, _documented,
+        scheduler.SLICE_S, scheduler._LONGEST_STRIDE, scheduler._PARKS, _documented, TICKS_PER_S,
     )  # fmt: skip
 
 
@@ -94,3 +94,6 @@ def install_thread(component: type, thread: type, ended: object, most_under_way:
 _module = _compiled()
 in_use = _install()
 """Are the compiled ways in place?"""
+
+if in_use:
+    alarm.system_timer = getattr(_module, "TimerFD", None)  # Linux has it

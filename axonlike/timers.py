@@ -1,6 +1,10 @@
-"""A heap of things to do at a time, with cheap cancelling.
+"""Things to do at a time, with cheap cancelling.
 
-Cancelled timers stay in the heap until they come to its top or make up half of it; then the heap is built anew.
+A heap of heaps: one of the ticks (about a millisecond) in which anything is due, and for each of these one of its
+timers. Among 100 000 timers of one heap, taking out the first takes 4 us, for it goes from top to bottom through memory
+that no cache holds; among those of one tick, a fraction of that.
+
+Cancelled timers stay where they are until they come to the top or make up half of all; then they are sifted out.
 So a component that waits with an hour's time-out a thousand times a second does not collect an hour of timers.
 """
 
@@ -10,9 +14,11 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Any, cast
 
-__all__ = ["Timer", "TimerQueue"]
+__all__ = ["TICKS_PER_S", "Timer", "TimerQueue"]
 
-_FEW = 64  # below this many cancelled timers a rebuild is not worth its cost
+_FEW = 64  # below this many cancelled timers sifting is not worth its cost
+TICKS_PER_S = 1024
+_NEVER = 1 << 1024  # the tick of infinity: more than that of any other number
 
 # What a timer is a list of. A list, so that one object is both the timer and its place in the heap, and the heap
 # compares a float and an int in C; arming is what costs, for most timers are cancelled before they are due.
@@ -41,50 +47,77 @@ class Timer(list[Any]):
 class TimerQueue:
     """All timers of one scheduler."""
 
-    __slots__ = ("_cancelled", "_heap", "_made")
+    __slots__ = ("_by_tick", "_cancelled", "_made", "_over", "_ticks")
 
     def __init__(self) -> None:
-        self._heap: list[Timer] = []
-        self._cancelled = 0
+        self._by_tick: dict[int, list[Timer]] = {}  # heaps; none of them is empty
+        self._ticks: list[int] = []  # a heap, of the keys of `_by_tick`
         self._made = 0
+        self._over = 0  # called or cancelled
+        self._cancelled = 0  # of those that are in the heaps
 
     def __len__(self) -> int:
-        return len(self._heap) - self._cancelled
+        return self._made - self._over
 
     def add(self, when_s: float, action: Callable[..., None], *argument: Any) -> Timer:
         """Have ``action(*argument)`` called at `when_s` (the scheduler's clock)."""
         self._made = number = self._made + 1
         timer = Timer((when_s, number, action, argument, self))
-        heappush(self._heap, timer)
+        try:
+            tick = int(when_s * TICKS_PER_S)
+        except OverflowError:
+            tick = _NEVER
+        timers = self._by_tick.get(tick)
+        if timers is not None:
+            heappush(timers, timer)
+        else:
+            self._by_tick[tick] = [timer]
+            heappush(self._ticks, tick)
         return timer
 
     def next_due_s(self) -> float | None:
         """When the next timer is due, or None when there is none."""
-        heap = self._heap
-        while heap and heap[0][_ACTION] is None:
-            heappop(heap)
+        while self._ticks:
+            first = self._by_tick[self._ticks[0]][0]
+            if first[_ACTION] is not None:
+                return first.when_s
+            self._take_first()
             self._cancelled -= 1
-        return heap[0].when_s if heap else None
+        return None
 
     def due_times_s(self) -> dict[Timer, float]:
         """When each timer is due."""
-        return {timer: timer.when_s for timer in self._heap}
+        return {timer: timer.when_s for timers in self._by_tick.values() for timer in timers}
 
     def call_due(self, now_s: float) -> None:
         """Call what is due at `now_s`, the earliest first."""
-        heap = self._heap
-        while heap and heap[0][_WHEN_S] <= now_s:
-            timer = heappop(heap)
+        ticks, by_tick = self._ticks, self._by_tick
+        while ticks and by_tick[ticks[0]][0][_WHEN_S] <= now_s:
+            timer = self._take_first()
             action, timer[_ACTION] = timer[_ACTION], None
             if action is not None:
+                self._over += 1
                 action(*timer[_ARGUMENT])
             else:
                 self._cancelled -= 1
 
+    def _take_first(self) -> Timer:
+        timers = self._by_tick[self._ticks[0]]
+        timer = heappop(timers)
+        if not timers:
+            del self._by_tick[heappop(self._ticks)]
+        return timer
+
     def _cancelled_one(self) -> None:
+        self._over += 1
         self._cancelled += 1
-        if self._cancelled > _FEW and self._cancelled * 2 > len(self._heap):
-            # In place: an action that cancels is called out of a loop over this very list.
-            self._heap[:] = [timer for timer in self._heap if timer[_ACTION] is not None]
-            heapify(self._heap)
+        if self._cancelled > _FEW and self._cancelled > len(self):
+            # In place: an action that cancels is called out of a loop over these very heaps.
+            for tick, timers in tuple(self._by_tick.items()):
+                timers[:] = [timer for timer in timers if timer[_ACTION] is not None]
+                heapify(timers)
+                if not timers:
+                    del self._by_tick[tick]
+            self._ticks[:] = self._by_tick
+            heapify(self._ticks)
             self._cancelled = 0

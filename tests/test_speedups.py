@@ -95,7 +95,7 @@ def test_they_are_installed_once_and_refuse_classes_without_the_slots() -> None:
         "class Bare: pass\n"
         "generator = (n for n in range(0))\n"
         "try:\n"
-        "    compiled.install(*[Bare] * 8, list, 0, 0, generator.send, {}, 0, 0, 0, 0.1, 1, 1, print)\n"
+        "    compiled.install(*[Bare] * 8, list, 0, 0, generator.send, {}, 0, 0, 0, 0.1, 1, 1, print, 1.0)\n"
         "except TypeError as exc:\n"
         "    print(exc)\n"
     )

@@ -1,6 +1,8 @@
-"""The timer heap, beside a sorted list."""
+"""The timers' heaps, beside a sorted list."""
 
 from __future__ import annotations
+
+import math
 
 import pytest
 from hypothesis import given
@@ -78,11 +80,26 @@ def test_cancelled_timers_do_not_pile_up() -> None:
     queue = TimerQueue()
     for number in range(10_000):
         queue.add(3600.0 + number, lambda: None).cancel()
-    assert len(queue._heap) < 200
+    assert len(queue.due_times_s()) == len(queue._ticks) < 200
     assert len(queue) == 0
 
 
-@given(st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=200), st.lists(st.floats(0, 100), max_size=5))
+def test_what_is_never_due_comes_after_everything_else() -> None:
+    queue = TimerQueue()
+    seen: list[object] = []
+    for when_s in (math.inf, 1e307, 1e15, 2.0, math.inf):
+        queue.add(when_s, seen.append, when_s)
+    for now_s in (2.0, 1e15, 1e307):
+        assert queue.next_due_s() == now_s
+        queue.call_due(now_s)
+    assert seen == [2.0, 1e15, 1e307]
+    assert (queue.next_due_s(), len(queue)) == (math.inf, 2)
+
+
+some_s = st.one_of(st.floats(0, 100), st.floats(50, 50.01))  # many to a tick, too
+
+
+@given(st.lists(st.tuples(some_s, st.booleans()), max_size=200), st.lists(some_s, max_size=5))
 def test_what_is_due_is_what_a_sorted_list_says(timers: list[tuple[float, bool]], looks_s: list[float]) -> None:
     queue = TimerQueue()
     called: list[int] = []

@@ -291,8 +291,11 @@ def _timers() -> Iterator[Line]:
     """The clock that timers go by."""
     import time
 
+    from axonlike import alarm
+
     info = time.get_clock_info("monotonic")
-    found = f"go by {info.implementation}, in steps of {info.resolution * 1e9:g} ns"
+    within = "1 ms" if alarm.system_timer is None else "0.1 ms"
+    found = f"go by {info.implementation}, in steps of {info.resolution * 1e9:g} ns; they ring within {within}"
     if info.monotonic:
         yield Line("timers", "ok", found)
     else:
