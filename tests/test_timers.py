@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given
@@ -82,6 +83,21 @@ def test_cancelled_timers_do_not_pile_up() -> None:
         queue.add(3600.0 + number, lambda: None).cancel()
     assert len(queue.due_times_s()) == len(queue._ticks) < 200
     assert len(queue) == 0
+
+
+@pytest.mark.parametrize("spread_s", [0.001, 1.0])
+def test_what_is_left_after_sifting_comes_in_order(spread_s: float) -> None:
+    chance = random.Random(1)
+    queue = TimerQueue()
+    called: list[float] = []
+    times_s = [chance.uniform(5, 5 + spread_s) for _ in range(1000)]
+    timers = [queue.add(when_s, called.append, when_s) for when_s in times_s]
+    chance.shuffle(timers)
+    for timer in timers[:600]:
+        timer.cancel()
+    assert len(queue.due_times_s()) < 1000, "nothing was sifted out"
+    queue.call_due(10.0)
+    assert called == sorted(timer.when_s for timer in timers[600:])
 
 
 def test_what_is_never_due_comes_after_everything_else() -> None:
