@@ -527,7 +527,10 @@ add_to_tick(PyObject *timers, double when_s, PyObject *timer)
         PyObject *first = PyList_New(1);
         if (first != NULL) {
             PyList_SET_ITEM(first, 0, Py_NewRef(timer));
-            status = PyDict_SetItem(by_tick, tick, first) < 0 ? -1 : push(SLOT(timers, of_timers.ticks), tick);
+            others = PyDict_SetDefault(by_tick, tick, first);
+            if (others != NULL) {
+                status = others == first ? push(SLOT(timers, of_timers.ticks), tick) : push(others, timer);
+            }
             Py_DECREF(first);
         }
     }

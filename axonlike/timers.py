@@ -68,11 +68,14 @@ class TimerQueue:
         except OverflowError:
             tick = _NEVER
         timers = self._by_tick.get(tick)
-        if timers is not None:
-            heappush(timers, timer)
-        else:
-            self._by_tick[tick] = [timer]
-            heappush(self._ticks, tick)
+        if timers is None:
+            # The collector may come with the new list, and what it finalizes may add a timer to this very tick.
+            first = [timer]
+            timers = self._by_tick.setdefault(tick, first)
+            if timers is first:
+                heappush(self._ticks, tick)
+                return timer
+        heappush(timers, timer)
         return timer
 
     def next_due_s(self) -> float | None:

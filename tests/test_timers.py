@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axonlike.timers import TimerQueue
+from axonlike.timers import Timer, TimerQueue
 
 
 def test_timers_come_in_order_of_time_then_of_making() -> None:
@@ -98,6 +99,29 @@ def test_what_is_left_after_sifting_comes_in_order(spread_s: float) -> None:
     assert len(queue.due_times_s()) < 1000, "nothing was sifted out"
     queue.call_due(10.0)
     assert called == sorted(timer.when_s for timer in timers[600:])
+
+
+def test_a_finalizer_that_adds_to_the_same_tick_loses_no_timer() -> None:
+    queue = TimerQueue()
+    seen: list[object] = []
+
+    class Meanwhile(dict[int, list[Timer]]):
+        """Adds a timer where the collector could come: after the look for the tick."""
+
+        added = False
+
+        def get(self, tick: int, default: Any = None) -> Any:
+            found = super().get(tick, default)
+            if not self.added:
+                self.added = True
+                queue.add(1.0, seen.append, "the finalizer's")
+            return found
+
+    queue._by_tick = Meanwhile()
+    queue.add(1.0, seen.append, "ours")
+    queue.call_due(1.0)
+    assert seen == ["ours", "the finalizer's"]
+    assert (len(queue), queue._ticks) == (0, [])
 
 
 def test_what_is_never_due_comes_after_everything_else() -> None:
