@@ -322,12 +322,12 @@ def test_row_05_a_step_that_never_yields_is_named_with_its_stack_and_ctrl_c_stil
         signal.SIGINT,
     )
     assert done.code == 130
-    assert "Pipeline/Sleeps has held the scheduler for 0." in done.err
+    assert re.search(r"Pipeline/Sleeps has held the scheduler for \d+\.\d s: ", done.err)
     assert "in in_here" in done.err
     assert "make it a ThreadedComponent" in done.err
     # Told whole once, and in one line at doubled times, not at every look.
     assert done.err.count("has held the scheduler") == done.err.count("in in_here") == 1
-    still = re.findall(r"still held by Pipeline/Sleeps for 0\.\d s at .*:\d+$", done.err, re.MULTILINE)
+    still = re.findall(r"still held by Pipeline/Sleeps for \d+\.\d s at .*:\d+$", done.err, re.MULTILINE)
     assert 1 <= len(still) <= 5
 
 
@@ -346,7 +346,7 @@ def test_row_05_a_main_without_a_yield_that_never_returns_is_named_too() -> None
         signal.SIGINT,
     )
     assert done.code == 130
-    assert "Pipeline/Forgot has held the scheduler for 0." in done.err
+    assert re.search(r"Pipeline/Forgot has held the scheduler for \d+\.\d s: ", done.err)
     assert "in main" in done.err
 
 

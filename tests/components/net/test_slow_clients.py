@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -123,7 +124,7 @@ def test_a_subscriber_that_takes_nothing_is_cut_after_the_time_out_not_before(
             assert await peer.is_cut()
 
     net(main)
-    assert "it has taken nothing for 0.3" in caplog.text
+    assert re.search(r"it has taken nothing for \d+\.\d s while \d+ bytes wait", caplog.text)
 
 
 @pytest.mark.parametrize("soft_limit_bytes", [64 << 10, 1 << 30])
