@@ -15,7 +15,9 @@ everything" and costs nothing before that. From then on the sender
   in bytes hold: `pending_limit_bytes` at once, `soft_limit_bytes` for `soft_limit_s`, and `ClientBuffers` for all
   clients of the scheduler together.
 
-In both cases a peer that takes nothing for `stall_timeout_s` is cut. A cut is a reset (RST), logged and counted.
+In both cases a peer that takes nothing for `stall_timeout_s` is cut. A cut is a reset (RST), logged and counted. What
+it takes is what its system confirms (Linux), for the loop is told of room only when a third of the kernel's buffer is
+free, which may be megabytes; and it is looked at several times, since this process may have been the one that stood.
 
 A Wire lives as long as its socket. Receiver and Sender may live longer: a TCPClient's see many wires.
 """
@@ -63,6 +65,8 @@ ALL_CLIENTS_LIMIT_BYTES = 256 << 20
 _AT_ONCE = 256  # messages moved between two looks whether the other side is full
 _CACHED_BYTES = 1 << 20
 _LONG_S = 3600.0  # the sender is woken long before; a sleep needs some number
+_LOOKS = 8  # at a peer in the shorter of the times that it has
+_LEAST_LOOKS = 4  # in vain, before it is called stalled
 _TLS_SHUTDOWN_S = 2.0
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing sends RST and forgets what was not sent
 
@@ -260,7 +264,7 @@ class Wire(asyncio.Protocol):
         self._is_tls = transport.get_extra_info("sslcontext") is not None
         # TLS transports pause when as much waits as `high`, plain ones when more does.
         transport.set_write_buffer_limits(high=1 if self._is_tls else 0, low=0)
-        self._acked_bytes_before = self._acked_bytes()
+        self._acked_bytes_before = self.acked_bytes
         if self.receiver is not None and self.receiver.waits_for_room:
             transport.pause_reading()
         self.sender.wire_made(transport)
@@ -289,7 +293,8 @@ class Wire(asyncio.Protocol):
             return
         if self._lingering is not None:
             self._lingering.cancel()
-        acked, before = self._acked_bytes(), self._acked_bytes_before
+        acked = None if self._is_tls else self.acked_bytes  # under TLS it counts other bytes than ours
+        before = self._acked_bytes_before
         if acked is None or before is None:
             self.unconfirmed_bytes = self.sender.last_pending_bytes
         else:
@@ -383,10 +388,11 @@ class Wire(asyncio.Protocol):
                 with contextlib.suppress(OSError):
                     self._sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
-    def _acked_bytes(self) -> int | None:
+    @property
+    def acked_bytes(self) -> int | None:
         """What the peer's host has confirmed, as Linux counts it (struct tcp_info, tcpi_bytes_acked at 120)."""
-        if self._sock is None or self._is_tls or not hasattr(socket, "TCP_INFO"):
-            return None  # under TLS the count is of other bytes than ours
+        if self._sock is None or not hasattr(socket, "TCP_INFO"):
+            return None
         try:
             info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
         except OSError:
@@ -546,8 +552,9 @@ class Sender(Component):
         self._subscription: SubscribeTo | None = None
         self._most = _AT_ONCE  # messages a turn: what is in a write when the connection breaks is lost
         self._watch: Timer | None = None
-        self._handed_bytes = 0
+        self._taken: tuple[int, int | None] = (0, None)  # by the kernel, by the peer's
         self._progress_s = 0.0
+        self._looks_in_vain = 0
         self._soft_since_s: float | None = None
 
     def takes_subscriptions(self, inbox: Inbox, subscription: SubscribeTo) -> None:
@@ -694,7 +701,8 @@ class Sender(Component):
 
     def wire_made(self, transport: asyncio.Transport) -> None:
         self._out = transport.write
-        self.wire_bytes = self._handed_bytes = self.last_pending_bytes = 0
+        self.wire_bytes = self.last_pending_bytes = 0
+        self._taken = (0, None)
         self._wake()
 
     def paused(self) -> None:
@@ -703,6 +711,7 @@ class Sender(Component):
         scheduler = self._scheduler
         if self._watch is None and scheduler is not None:
             self._progress_s = scheduler.time()
+            self._looks_in_vain = 0
             self._watch_again()
 
     def resumed(self) -> None:
@@ -751,7 +760,7 @@ class Sender(Component):
     def _watch_again(self) -> None:
         scheduler = self._scheduler
         assert scheduler is not None
-        period_s = min(self.limits.stall_timeout_s, self.limits.soft_limit_s) / 8
+        period_s = min(self.limits.stall_timeout_s, self.limits.soft_limit_s) / _LOOKS
         self._watch = scheduler.call_at(scheduler.time() + period_s, self._look)
 
     def _look(self) -> None:
@@ -765,15 +774,16 @@ class Sender(Component):
             if not self._paused:
                 return
         now_s = self._now_s()
-        handed = self.wire_bytes - pending
-        if handed != self._handed_bytes:
-            self._handed_bytes, self._progress_s = handed, now_s
+        taken = (self.wire_bytes - pending, self._wire.acked_bytes if self._wire is not None else None)
+        self._looks_in_vain += 1
+        if taken != self._taken:
+            self._taken, self._progress_s, self._looks_in_vain = taken, now_s, 0
         stalled_s = now_s - self._progress_s
         if pending <= limits.soft_limit_bytes:
             self._soft_since_s = None
         elif self._soft_since_s is None:
             self._soft_since_s = now_s
-        if stalled_s >= limits.stall_timeout_s:
+        if stalled_s >= limits.stall_timeout_s and self._looks_in_vain >= _LEAST_LOOKS:
             self.cut("stalled", f"it has taken nothing for {stalled_s:.1f} s while {pending} bytes wait")
         elif self._subscribed and self._soft_since_s is not None and now_s - self._soft_since_s >= limits.soft_limit_s:
             self.cut(
