@@ -7,6 +7,7 @@ it. While there is work it looks a few times a second: has the same slice been r
 from __future__ import annotations
 
 import ast
+import faulthandler
 import linecache
 import os
 import sys
@@ -19,7 +20,7 @@ from typing import Protocol
 
 from axonlike.errors import is_machinery, short_path
 
-__all__ = ["Watchdog", "advice_on", "place_of", "stack_of"]
+__all__ = ["DeadMansSwitch", "Watchdog", "advice_on", "place_of", "stack_of"]
 
 _Frames = list[tuple[FrameType, int]]
 
@@ -128,16 +129,42 @@ def advice_on(source: str, filename: str, line: int) -> str:
 _GIVES_WAY = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
+class DeadMansSwitch:
+    """Ends the process with exit code 1, and the stacks of all threads on stderr, if not pressed for `seconds`.
+
+    By a thread of faulthandler's, which needs neither Python's lock nor that of the log. A process has one.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def press(self) -> None:
+        """All is well now; from the first time on it has to be pressed."""
+        faulthandler.dump_traceback_later(self._seconds, exit=True, file=2)
+
+    def off(self) -> None:
+        """It need not be pressed any more."""
+        faulthandler.cancel_dump_traceback_later()
+
+
 class Watchdog:
     """Calls `report(path, seconds, stack, "")` when one step has held the scheduler for `limit_s`.
 
-    At doubled times, while it is still the same step, it calls ``report(path, seconds, "", place)``.
+    At doubled times, while it is still the same step, it calls ``report(path, seconds, "", place)``. Presses `switch`
+    as long as steps end.
     """
 
-    def __init__(self, watched: Watched, limit_s: float, report: Callable[[str, float, str, str], None]) -> None:
+    def __init__(
+        self,
+        watched: Watched,
+        limit_s: float,
+        report: Callable[[str, float, str, str], None],
+        switch: DeadMansSwitch | None = None,
+    ) -> None:
         self._watched = watched
         self._limit_s = limit_s
         self._report = report
+        self._switch = switch
         self._work = threading.Event()
         self._closed = threading.Event()
         self.asleep = True
@@ -148,6 +175,8 @@ class Watchdog:
     def wake(self) -> None:
         """There is work again. Called by the scheduler when `asleep`; costs nothing while awake."""
         self.asleep = False
+        if self._switch is not None:  # here: a step that keeps Python's lock would not let our thread do it
+            self._switch.press()
         self._work.set()
 
     @property
@@ -169,6 +198,8 @@ class Watchdog:
             self._work.wait()
             self._work.clear()
             self._watch_until_idle()
+            if self._switch is not None:
+                self._switch.off()
             if self._closed.is_set():
                 return
             # Say that we sleep before the last look: a slice that began in between sees it and wakes us.
@@ -195,6 +226,8 @@ class Watchdog:
                 idle_looks += 1
             self._seen = (seen, since)
             if path is None or since == now:
+                if self._switch is not None:
+                    self._switch.press()
                 continue
             if now - since >= max(self._limit_s, 2 * told_s) and watched.thread_id is not None:
                 again, told_s = told_s > 0, now - since

@@ -47,7 +47,7 @@ from axonlike.errors import (
     did_you_mean,
 )
 from axonlike.here import UNUSED, forget_default, running_in_this_thread
-from axonlike.instruments import Watchdog
+from axonlike.instruments import DeadMansSwitch, Watchdog
 from axonlike.names import Names
 from axonlike.part import NO_FEED, Part, SeveralFeeds, how_to_make_one
 from axonlike.shutdown import REACTION, Ending, Reaction, State, strongly_connected
@@ -178,6 +178,8 @@ class Scheduler:
 
     stop_deadline_s: how long an orderly stop may take before what is left is abandoned and named.
     watchdog_s: how long one step may hold the scheduler before it is named in the log (None: no watchdog).
+    watchdog_exit_s: how long before the process is ended, at once, with exit code 1 and the stacks of all threads on
+    stderr (None: never); for a program that systemd or the like starts again. One scheduler of a process may have it.
     loop_factory: makes the event loop for `run()`; the testing kit hands in one that runs in virtual time.
     shuffle: a seed; ready parts then run in random order (for tests; also by the variable AXONLIKE_SHUFFLE).
     observe: let this user's `axonlike top` and `axonlike tap` look into the run; a str is its name there, in place of
@@ -198,12 +200,16 @@ class Scheduler:
         *,
         stop_deadline_s: float = 5.0,
         watchdog_s: float | None = 1.0,
+        watchdog_exit_s: float | None = None,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
         shuffle: str | None = None,
         observe: bool | str | None = None,
     ) -> None:
         self.stop_deadline_s = stop_deadline_s
         self.watchdog_s = watchdog_s
+        self.watchdog_exit_s = watchdog_exit_s
+        if watchdog_exit_s is not None and (watchdog_s is None or watchdog_exit_s <= watchdog_s):
+            raise UsageError(f"watchdog_exit_s={watchdog_exit_s} needs a watchdog_s that is shorter, not {watchdog_s}")
         self.observe = _observe_by_environment() if observe is None and loop_factory is None else observe or False
         self._loop_factory = loop_factory or _new_loop
         shuffle = shuffle if shuffle is not None else os.environ.get("AXONLIKE_SHUFFLE")
@@ -814,7 +820,10 @@ class Scheduler:
         if self.state == "ended":
             raise UsageError("this scheduler's run has ended: use a new one")
         if self.running:
-            raise UsageError("this scheduler runs already: activate parts in it instead")
+            raise UsageError(
+                "this scheduler runs already: activate() more parts in it, or give them one of their own "
+                "(Scheduler().run(...), await Scheduler().run_async(...))"
+            )
 
     def _run_own_loop(self, started: Callable[[], None] | None = None) -> None:
         import asyncio
@@ -883,7 +892,8 @@ class Scheduler:
             self._done = loop.create_future()
         self.state = "running"
         if self.watchdog_s is not None:
-            self._watchdog = Watchdog(self, self.watchdog_s, _report_hog)
+            switch = None if self.watchdog_exit_s is None else DeadMansSwitch(self.watchdog_exit_s)
+            self._watchdog = Watchdog(self, self.watchdog_s, _report_hog, switch)
         if self.observe:
             from axonlike.observing import observe
 

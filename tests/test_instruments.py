@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from axonlike.instruments import Watchdog, advice_on, stack_of
+from axonlike.instruments import DeadMansSwitch, Watchdog, advice_on, stack_of
 
 
 class Watched:
@@ -58,6 +58,40 @@ def test_a_step_that_does_not_end_is_told_with_its_stack_and_at_doubled_times_wi
     times_s = [seconds for _, seconds, *_ in told[:3]]
     assert times_s[0] >= 0.02
     assert all(later >= 2 * earlier for earlier, later in zip(times_s, times_s[1:]))
+
+
+class Switch(DeadMansSwitch):
+    def __init__(self) -> None:
+        super().__init__(0.0)
+        self.pressed = 0
+        self.is_off = threading.Event()
+
+    def press(self) -> None:
+        self.is_off.clear()
+        self.pressed += 1
+
+    def off(self) -> None:
+        self.is_off.set()
+
+
+def test_its_switch_is_pressed_as_long_as_steps_end_and_off_when_nothing_runs() -> None:
+    watched, reports, switch = Watched(), Reports(), Switch()
+    watchdog = Watchdog(watched, 0.02, reports, switch)
+    try:
+        assert switch.pressed == 0
+        watched.running_path, watched.slices = "graph/hog", 1
+        watchdog.wake()
+        assert switch.pressed == 1, "whoever wakes it presses it"
+        assert reports.came.acquire(timeout=10)
+        held = switch.pressed
+        assert reports.came.acquire(timeout=10)
+        assert switch.pressed == held, "pressed though the same step ran on"
+        watched.running_path = None
+        assert switch.is_off.wait(10)
+        assert switch.pressed > held
+    finally:
+        watchdog.close()
+    assert switch.is_off.is_set()
 
 
 class ManySteps:

@@ -14,6 +14,7 @@ import pytest
 from axonlike import Component, Pipeline, Scheduler, ThreadedComponent
 from axonlike.errors import ComponentError, NameNotProvided, UsageError, WiringError
 from axonlike.testing import PAUSE, Feeder, Probe, VirtualLoop, run_virtual
+from tests.kernel.scripts import run_script
 
 pytestmark = pytest.mark.hang_guard(60)
 
@@ -368,6 +369,41 @@ def test_a_long_stream_does_not_starve_timers_and_sockets() -> None:
 def test_repr_tells_what_it_does() -> None:
     scheduler = virtual()
     assert repr(scheduler) == "<Scheduler new: 0 parts, 0 ready>"
+
+
+HANGS = {
+    "asleep": "time.sleep(60)",
+    "with the lock of the log": "logging.getLogger().handlers[0].acquire(); threading.Thread(target=hog).start()",
+    "in C, with Python's lock": "re.fullmatch('(a|a)*b', 'a' * 100)",
+}
+
+
+@pytest.mark.parametrize("hang", HANGS.values(), ids=HANGS)
+def test_row_05_a_step_that_holds_a_process_for_too_long_ends_it_if_that_is_wanted(hang: str) -> None:
+    done = run_script(f"""
+        import re
+        logging.basicConfig()
+        def hog():
+            time.sleep(60)
+        class Hog(Component):
+            def main(self):
+                for _ in range(3):
+                    yield self.sleep(0.3)  # longer than it may hold
+                say("ready")
+                {hang}
+                hog()
+        Scheduler(watchdog_s=0.05, watchdog_exit_s=0.2).run(Hog())
+        """)
+    assert done.lines == ["ready"]
+    assert done.code == 1
+    assert done.err.count("Timeout (0:00:00.2") == 1
+    assert "in main" in done.err
+
+
+@pytest.mark.parametrize("watchdog_s", [None, 30.0])
+def test_an_end_by_the_watchdog_needs_a_watchdog(watchdog_s: float | None) -> None:
+    with pytest.raises(UsageError, match="watchdog_exit_s=30 needs a watchdog_s that is shorter"):
+        Scheduler(watchdog_s=watchdog_s, watchdog_exit_s=30)
 
 
 def test_a_loop_that_does_not_yield_is_told_with_its_line_and_the_users_lines_only(
