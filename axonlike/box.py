@@ -116,7 +116,7 @@ class Destination:
 
     def _until_room(self) -> Iterator[Any]:
         while self.full:
-            yield ROOM
+            yield from ROOM.__await__()
 
 
 class Inbox(Destination):

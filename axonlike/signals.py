@@ -74,7 +74,7 @@ class Signals:
             self._scheduler.interrupt(name)
         elif number == signal.SIGINT or self._forced:
             self._forced = True
-            if self._scheduler.current is not None:
+            if self._scheduler.running_path is not None:  # a step, or a main() without a yield
                 raise KeyboardInterrupt
             self._scheduler.stop_at_once()
 
@@ -90,7 +90,7 @@ class Signals:
         if not self._forced:
             self._forced = True
             main = threading.main_thread().ident
-            if main is not None and self._scheduler.current is not None:
+            if main is not None and self._scheduler.running_path is not None:
                 signal.pthread_kill(main, signal.SIGINT)
         if self._over.wait(1.0):
             return

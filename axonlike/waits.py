@@ -34,7 +34,16 @@ class _Trap:
     __slots__ = ()
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return (yield self)
+        try:
+            return (yield self)
+        except RuntimeError as exc:
+            if str(exc).startswith("Task got bad yield"):  # asyncio says that, of what only the scheduler understands
+                raise UsageError(
+                    f"{self!r} is awaited in an asyncio task, but can be only in main() itself: gather, wait_for, "
+                    "TaskGroup and create_task make tasks. There use asyncio.sleep and the like; for a time-out use "
+                    "`async with asyncio.timeout(...)` in main()"
+                ) from None
+            raise
 
 
 class Wait(_Trap):

@@ -260,7 +260,8 @@ def test_our_waits_in_a_task_of_ones_own_fail_and_tell() -> None:
 
     with pytest.raises(ComponentError) as caught:
         run_virtual(Pipeline(Feeder([PAUSE(10)]), Body(body)))
-    assert "wait('inbox')" in str(caught.value)
+    assert "UsageError: wait('inbox') is awaited in an asyncio task" in str(caught.value)
+    assert "asyncio.timeout" in str(caught.value)
 
 
 def test_async_for_takes_everything_and_conforms() -> None:

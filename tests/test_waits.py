@@ -8,7 +8,7 @@ import pytest
 
 from axonlike import Component
 from axonlike.errors import UsageError
-from axonlike.waits import PLAIN, Join, Sleep, Wait, plain_wait
+from axonlike.waits import PAUSE, PLAIN, Join, Sleep, Wait, plain_wait
 
 
 def test_they_tell_what_they_wait_for() -> None:
@@ -47,3 +47,10 @@ def test_what_is_no_time_is_refused_where_it_is_written(value: Any) -> None:
 def test_what_is_a_number_is_a_time(value: Any) -> None:
     assert Component().sleep(value).seconds == value
     assert Component().wait(timeout=value).timeout_s == value
+
+
+def test_an_error_that_is_thrown_into_an_awaited_one_stays_what_it_is() -> None:
+    awaited = PAUSE.__await__()
+    assert next(awaited) is PAUSE
+    with pytest.raises(RuntimeError, match="the user's own"):
+        awaited.throw(RuntimeError("the user's own"))

@@ -39,6 +39,8 @@ class Graphline(Hollow):
         **components: Component,
     ) -> None:
         kind = type(self).__name__
+        if isinstance(links, Mapping):
+            raise WiringError(f"{kind}(links={links!r}): links is a text such as 'A -> B'; a dict is linkages={{...}}")
         for option, value in (("name", name), ("links", links)):
             if not isinstance(value, str):
                 raise WiringError(f"{kind}({option}={value!r}): {option} is a text; give a component another name")

@@ -200,6 +200,8 @@ def test_wiring_mistakes_are_named() -> None:
         Graphline(a=Sorts(), linkages={"a": ("a", "inbox")})  # type: ignore[dict-item]
     with pytest.raises(WiringError, match="a and b are the same component"):
         Graphline(a=(one := Sorts()), b=one)
+    with pytest.raises(WiringError, match="a dict is linkages="):
+        Graphline(links={("a", "outbox"): ("b", "inbox")}, a=Sorts(), b=Sorts())  # type: ignore[arg-type]
     with pytest.raises(WiringError, match="linkages is"):
         Graphline([(("a", "outbox"), ("a", "inbox"))], a=Sorts())  # type: ignore[arg-type]
     with pytest.raises(WiringError, match="give a component another name"):

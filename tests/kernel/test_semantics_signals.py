@@ -338,14 +338,18 @@ def test_row_05_a_main_without_a_yield_that_never_returns_is_named_too() -> None
         class Forgot(Component):
             def main(self):
                 say("ready")
-                while True:
-                    self.wait("inbox")
-                    time.sleep(0.001)  # for the machine's other tests
+                try:
+                    while True:
+                        self.wait("inbox")
+                        time.sleep(0.001)  # for the machine's other tests
+                finally:
+                    say("was interrupted")
         Scheduler(watchdog_s=0.1, stop_deadline_s=0.6).run(Pipeline(Says(text=""), Forgot()))
         """,
         signal.SIGINT,
     )
     assert done.code == 130
+    assert done.lines == ["ready", "was interrupted"]
     assert re.search(r"Pipeline/Forgot has held the scheduler for \d+\.\d s: ", done.err)
     assert "in main" in done.err
 

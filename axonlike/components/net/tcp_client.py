@@ -250,10 +250,12 @@ class TCPClient(Driven):
     # -- what becomes of the wire
 
     def wire_made(self, wire: Wire) -> None:
+        # Who was told that it is down is told that it is back.
+        level = logging.WARNING if self._told_down else logging.INFO
         self._told_down = False
         self._backoff.reset()
         self._discarded_before = self._receiver.decoder.discarded_bytes
-        log.info("%s: connected to %s", self.path, wire.peer)
+        log.log(level, "%s: connected to %s", self.path, wire.peer)
         self.send(Connected(wire.peer), "status")
 
     def wire_ended(self, wire: Wire) -> None:
