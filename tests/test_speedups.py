@@ -105,9 +105,10 @@ def test_they_are_installed_once_and_refuse_classes_without_the_slots() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not speedups.in_use, reason="then all tests run on the Python ones")
 @pytest.mark.hang_guard(600)
-def test_the_tests_of_the_kernel_pass_on_the_python_ones_too() -> None:
+def test_the_tests_of_the_kernel_pass_on_the_python_ones_too_and_in_a_shuffled_order() -> None:
     done = _run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not soak", *KERNEL,
-                AXONLIKE_SPEEDUPS="0")  # fmt: skip
+                AXONLIKE_SPEEDUPS="0", AXONLIKE_SHUFFLE="11")  # fmt: skip
+    assert "AXONLIKE_SHUFFLE=11" in done.stdout
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
 
 

@@ -283,7 +283,7 @@ SLOW: dict[str, Scenario] = {
         a_client_whose_cable_was_cut_is_noticed, talks=False, within_s=40
     ),
     "a client whose cable was cut is noticed, with data under way": partial(
-        a_client_whose_cable_was_cut_is_noticed, talks=True, within_s=25
+        a_client_whose_cable_was_cut_is_noticed, talks=True, within_s=20
     ),
     "a client comes back after the link was down": (
         a_client_comes_back_after_the_link_was_down_and_tells_what_may_be_lost

@@ -71,8 +71,8 @@ _TLS_SHUTDOWN_S = 2.0
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing sends RST and forgets what was not sent
 
 # How soon a silent peer is taken for dead (reliability.md, limits): idle 20 s, then 3 probes 5 s apart; with data
-# under way after 20 s without acknowledgement, where keepalive alone would wait a quarter of an hour.
-_KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPALIVE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
+# under way within 20 s, of which Linux takes some to look; keepalive alone would wait a quarter of an hour.
+_KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPALIVE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 18_000}
 
 
 def set_socket_options(sock: socket.socket) -> None:
@@ -409,6 +409,7 @@ class Receiver(Driven):
         self.decoder = framing.decoder()
         self.wire: Wire | None = None
         self.received_bytes = 0
+        self.received_messages = 0
         self.lost_messages = 0
         self.waits_for_room = True  # until begin(): a wire that is made before that does not read yet
         self._backlog: list[Any] = []
@@ -450,6 +451,7 @@ class Receiver(Driven):
             self.fail(exc)
 
     def _take(self, messages: Sequence[Any]) -> None:
+        self.received_messages += len(messages)
         if self.waits_for_room:
             self._backlog.extend(messages)
             return

@@ -44,8 +44,9 @@ class SimpleServer(Listener):
     needs: names of Backplanes that must be there at the start, so that a typing error is found then. tls: an
     SSLContext or (certfile, keyfile). A client that reads too little is cut: when `pending_limit_bytes` wait for it,
     or more than `soft_limit_bytes` for `soft_limit_s`, or when it has taken nothing for `stall_timeout_s`.
-    idle_timeout_s: one that neither sends nor is sent anything for so long is cut too (None: never). max_per_address
-    does not hold for this machine itself. port=0 takes a free port; `port` tells which, after the start.
+    idle_timeout_s: one that neither sends a whole message nor is sent anything for so long is cut too (None: never).
+    max_per_address does not hold for this machine itself. port=0 takes a free port; `port` tells which, after the
+    start.
 
     Listening is what it does: it keeps the run alive until it is stopped. `connection_statistics()` counts.
     """
@@ -237,14 +238,14 @@ class _Served(Component):
         self._timer = self.scheduler.call_at(when_s, lambda: self.handler.stop("the client left"))
 
     def _watch_idleness(self) -> None:
-        """From time to time: has anything been said since the last look?"""
+        """From time to time: has anything been said since the last look? A part of a line now and then is nothing."""
         scheduler, timeout_s = self.scheduler, self.server.idle_timeout_s
         assert scheduler is not None
         assert timeout_s is not None
         if self.wire.lost or self.receiver.ended:
             return
         now_s = scheduler.time()
-        said = (self.receiver.received_bytes, self.sender.wire_bytes)
+        said = (self.receiver.received_messages, self.sender.wire_bytes)
         if said != self._said:
             self._said, self._said_s = said, now_s
         if now_s - self._said_s >= timeout_s:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import re
@@ -378,6 +379,22 @@ def test_a_silent_client_is_cut_after_the_idle_time_out_and_a_busy_one_is_not(ne
                 await busy.send("tick\n")
                 assert await busy.line() == "tick"
             assert cut.result()
+            assert server.connection_statistics().cut == {"idle": 1}
+
+    net(main)
+
+
+def test_row_57_a_client_that_sends_a_line_byte_by_byte_for_ever_is_idle(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server = serve(Echo, idle_timeout_s=0.3)
+        s.activate(server)
+        async with connected(server.port) as drips, connected(server.port) as busy:
+            cut = asyncio.create_task(drips.is_cut())
+            while not cut.done():
+                with contextlib.suppress(OSError):  # cut, and told of it here rather than where it reads
+                    await drips.send("x")
+                await busy.send("tick\n")
+                assert await busy.line() == "tick"
             assert server.connection_statistics().cut == {"idle": 1}
 
     net(main)
