@@ -15,8 +15,8 @@ __all__ = ["main"]
 # Modules of this package, in the order in which they run. Each is imported when it is to: what one needs (scipy takes
 # longer to load than some sections to run) is not there in another's figures, and need not be installed for them.
 SECTIONS = (
-    "imports", "messages", "idle", "fanout", "observing", "spectrum", "signals", "filters", "wsa4000", "displays",
-    "plotting",
+    "imports", "messages", "idle", "fanout", "connects", "observing", "spectrum", "signals", "filters", "wsa4000",
+    "displays", "plotting",
 )  # fmt: skip
 FULL = Options()
 QUICK = Options(quick=True, rounds=3, run_s=0.02, scale=0.1)
@@ -30,7 +30,7 @@ def _end(signum: int, frame: FrameType | None) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the sections that were asked for and print one table or more for each. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under 30 s: fewer rounds, a tenth of the size")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, a tenth of the size")
     parser.add_argument("--only", action="append", choices=sorted(SECTIONS), help="this section alone; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE too")
     asked = parser.parse_args(arguments)

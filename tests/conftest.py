@@ -12,7 +12,8 @@ measures time: Hypothesis's deadline per example and its "too slow" check are of
 
 Order. The scheduler is FIFO. `AXONLIKE_SHUFFLE=<seed>` in the environment makes each Scheduler take ready components
 in an order shuffled by that seed instead (the scheduler itself reads it); the seed is printed in pytest's header.
-One run of CI does so: `AXONLIKE_SHUFFLE=$RANDOM scripts/test`; golden output is then to be compared per sink.
+test_speedups.py runs the kernel's tests so, on the Python ones; all of them: `AXONLIKE_SHUFFLE=$RANDOM scripts/test`.
+Golden output is then to be compared per sink.
 """
 
 from __future__ import annotations

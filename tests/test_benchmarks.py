@@ -12,8 +12,20 @@ from typing import Any
 import hypothesis  # noqa: F401  (before trio and gc.freeze(): it looks at who refers to trio's random generator)
 import pytest
 
-from benchmarks import chains_asyncio, chains_raw, fanout, idle, imports, messages, observing, observing_child, signals
-from benchmarks.children import ChildError, call, child, python
+from benchmarks import (
+    chains_asyncio,
+    chains_raw,
+    connects,
+    connects_child,
+    fanout,
+    idle,
+    imports,
+    messages,
+    observing,
+    observing_child,
+    signals,
+)
+from benchmarks.children import ChildError, call, child, free_ports, python, wait_listening
 from benchmarks.fanout import Contestant, Load
 from benchmarks.harness import (
     CountError,
@@ -217,6 +229,53 @@ def test_a_server_that_does_not_start_is_reported_at_once() -> None:
 def test_the_window_never_holds_more_than_the_server_may() -> None:
     window = Load(clients=1000).window_lines(joins=True)
     assert window * 1000 * fanout.LINE_BYTES <= fanout.WINDOW_BYTES
+
+
+# -- connects
+
+
+@LINUX
+@pytest.mark.net
+def test_every_client_that_comes_and_leaves_and_every_idle_one_is_counted() -> None:
+    (port,) = free_ports(1)
+    with child(python("benchmarks.connects_child", "serve", "axonlike", port, "plain")) as server:
+        wait_listening(server, port)
+        came = connects_child.churn(port, server.pid, 8)
+        assert (came["count"], came["refused"]) == (8, 0)
+        assert connects_child.crowd(port, server.pid, 5)["count"] == 5
+
+
+REFUSES = """
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listening:
+    while True:
+        listening.accept()[0].close()
+"""
+
+
+@LINUX
+@pytest.mark.net
+def test_clients_that_are_closed_without_an_answer_are_refused() -> None:
+    (port,) = free_ports(1)
+    with child([sys.executable, "-c", REFUSES, str(port)]) as server:
+        wait_listening(server, port)
+        assert connects_child.churn(port, server.pid, 8)["refused"] == 6  # those that reset do not wait for one
+        with pytest.raises(CountError, match="answer to the first client"):
+            connects_child.crowd(port, server.pid, 1)
+
+
+@LINUX
+@pytest.mark.net
+def test_some_are_served_and_some_wait_where_descriptors_are_few() -> None:
+    found = connects.load("starve", "asyncio", 0.1, "starved")
+    assert 1 < found["served"] < connects_child.FILES
+
+
+@LINUX
+@pytest.mark.net
+def test_all_clients_come_back_to_a_server_that_is_started_again() -> None:
+    found = connects.restart("asyncio", 5, 0.0)
+    assert (found["count"], found["refused"]) == (5, 0)
 
 
 # -- observing

@@ -14,6 +14,7 @@ import contextlib
 import http.server
 import json
 import os
+import random
 import re
 import select
 import signal
@@ -389,6 +390,47 @@ def test_chat_console_shows_its_own_first_line_and_what_others_say(start: Start)
         console.line(r"how are you\?")
 
 
+def test_the_chat_client_of_the_sketch_as_its_author_wrote_it_runs(start: Start) -> None:
+    """Two plain pipelines in one process, one activated, one run; two of them, in the room of the example."""
+    server = start("chat_server", 0, 0)
+    listen_port, talk_port = server.port(), server.port()
+    with Client(listen_port) as witness, Client(talk_port) as host:
+        anna, ben = (start(SKETCHED_CHAT, "127.0.0.1", talk_port, listen_port, typed=True) for _ in range(2))
+        for one in anna, ben:  # who talks before he listens does not hear it
+            until_s = time.monotonic() + HANG_GUARD_S
+            while not one.has_line():
+                assert time.monotonic() < until_s, "it does not show what is said"
+                host.say("welcome")
+                assert witness.lines(1) == ["welcome"]
+        anna.type("hello", "is it me you are looking for?")
+        assert witness.lines(2) == ["hello", "is it me you are looking for?"]
+        ben.type("no", "goodbye")
+        assert witness.lines(2) == ["no", "goodbye"]
+        for one in anna, ben:
+            one.line("hello$")
+            assert [one.line().rpartition(">>> ")[2] for _ in range(3)] == witness.seen[-3:]
+            assert one.interrupt() == 130
+            assert is_quiet(one.errors), one.errors
+
+
+SKETCHED_CHAT = """
+import sys
+
+from axonlike import Pipeline
+from axonlike.components.net import TCPClient
+from axonlike.components.util import ConsoleReader, ConsoleEchoer
+
+Pipeline(
+    ConsoleReader(">>> "),
+    TCPClient(sys.argv[1], int(sys.argv[2])),
+).activate()
+Pipeline(
+    TCPClient(sys.argv[1], int(sys.argv[3])),
+    ConsoleEchoer(),
+).run()
+"""
+
+
 # -- windows, which nobody sees here
 
 
@@ -594,9 +636,13 @@ def test_the_demo_goes_on_for_its_clients_when_nobody_reads_what_it_prints(start
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_the_demo_says_in_one_sentence_that_a_port_is_in_use(number: int, tmp_path: Path) -> None:
-    for _try in range(10):  # a port beside it may be in use too, and be the one that is named
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
+    # Below those that the system gives to clients: a port beside it may be in use too, and be the one that is named.
+    for port in random.Random(os.getpid()).sample(range(20_000, 32_000), 10):
+        try:
+            taken = socket.create_server(("127.0.0.1", port))
+        except OSError:
+            continue
+        with taken:
             done = _run("demo", tmp_path, "--for", 5, "--port", port - number)
         if f"port {port} " in done.stderr:
             break
@@ -710,6 +756,14 @@ class Running:
             if not data:
                 raise AssertionError(f"it has ended before a line with {pattern!r}; stderr: {self.errors}")
             self._rest += data
+
+    def has_line(self) -> bool:
+        """Is there a line of it at this moment?"""
+        assert self._process.stdout is not None
+        fd = self._process.stdout.fileno()
+        if b"\n" not in self._rest and select.select([fd], [], [], 0.05)[0]:
+            self._rest += os.read(fd, 65536)
+        return b"\n" in self._rest
 
     def port(self) -> int:
         """Where the next server that it announces listens."""

@@ -108,7 +108,6 @@ def test_they_are_installed_once_and_refuse_classes_without_the_slots() -> None:
 def test_the_tests_of_the_kernel_pass_on_the_python_ones_too_and_in_a_shuffled_order() -> None:
     done = _run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not soak", *KERNEL,
                 AXONLIKE_SPEEDUPS="0", AXONLIKE_SHUFFLE="11")  # fmt: skip
-    assert "AXONLIKE_SHUFFLE=11" in done.stdout
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
 
 

@@ -3,7 +3,8 @@
 `sys.settrace` counts opcodes in the main thread, in the kernel as in asyncio, from the call of `run()` to its return.
 Within the run the signal sets a flag and the graph stops in order; just before and after, Python's own handler raises
 KeyboardInterrupt. In all cases: every body that was started has run its `finally`, the loop is closed, no thread and no
-descriptor is left, the handlers are those from before.
+descriptor is left, the handlers are those from before; and the file that a real FileWriter writes at the end of the
+graph holds exactly the lines that the writer took, the last one whole.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
 
 from axonlike import Component, Pipeline, Scheduler, ThreadedComponent, step
+from axonlike.components.file import FileWriter
 from axonlike.errors import Finished
 from axonlike.testing import Feeder
 
@@ -29,11 +32,12 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Book:
-    """Who has opened and who has closed."""
+    """Who has opened and who has closed, and what was to be written into a file."""
 
     def __init__(self) -> None:
         self.opened: list[str] = []
         self.closed: list[str] = []
+        self.lines: list[str] = []
 
 
 class Writes(Component):
@@ -80,15 +84,22 @@ class ThreadWrites(ThreadedComponent):
             self.book.closed.append(self.name)
 
 
-def graph(book: Book) -> list[Component]:
+def graph(book: Book, writer: Component) -> list[Component]:
     inner = Pipeline(Writes(book, "a"), AsyncWrites(book, "b"), limit=2)
-    return [Pipeline(Feeder(range(4)), inner, step(lambda n: n), ThreadWrites(book, "c"), Writes(book, "d"), limit=2)]
+
+    def line(message: object) -> str:
+        book.lines.append(f"line {message}")
+        return book.lines[-1]
+
+    return [Pipeline(Feeder(range(4)), inner, step(line), ThreadWrites(book, "c"), Writes(book, "d"), writer, limit=2)]
 
 
-def run_and_interrupt(at: int | None) -> int:
+def run_and_interrupt(at: int | None, path: Path) -> int:
     """Run the graph; SIGINT at that opcode. Returns how many opcodes there were."""
     book, loops = Book(), []
-    parts = graph(book)
+    path.unlink(missing_ok=True)
+    writer = FileWriter(path)
+    parts = graph(book, writer)
     count = 0
 
     def new_loop() -> asyncio.AbstractEventLoop:
@@ -132,19 +143,33 @@ def run_and_interrupt(at: int | None) -> int:
     assert sorted(book.closed) == sorted(book.opened), where
     assert all(loop.is_closed() for loop in loops), where
     assert [signal.getsignal(number) for number in HANDLED] == before, where
+    written = path.read_text() if path.exists() else ""
+    boxes = {box.name: box for box in writer.statistics()}
+    taken = boxes["inbox"].taken if boxes else 0
+    lines = [*book.lines, "last"][:taken]  # "last" is what d sends at the end of its input
+    assert written == "".join(f"{line}\n" for line in lines), where
+    if boxes:  # what it had not taken is not lost without a word: it is counted
+        assert boxes["inbox"].offered == taken + boxes["inbox"].unread_at_end, where
+    if outcome == "ended":
+        assert lines == ["line 0", "line 1", "line 2", "line 3", "line last", "last"], where
     return count
 
 
 @pytest.fixture
-def total() -> int:
-    run_and_interrupt(None)  # imports and caches are warm after the first
-    return run_and_interrupt(None)
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lines"
 
 
-def sweep(positions: list[int]) -> None:
+@pytest.fixture
+def total(path: Path) -> int:
+    run_and_interrupt(None, path)  # imports and caches are warm after the first
+    return run_and_interrupt(None, path)
+
+
+def sweep(positions: list[int], path: Path) -> None:
     threads, descriptors = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
     for position in positions:
-        run_and_interrupt(position)
+        run_and_interrupt(position, path)
         where = f"after SIGINT at opcode {position}"
         assert len(os.listdir("/proc/self/fd")) == descriptors, f"a descriptor is left {where}"
         for thread in threading.enumerate():
@@ -153,16 +178,16 @@ def sweep(positions: list[int]) -> None:
         assert not set(threading.enumerate()) - threads, f"a thread is left {where}"
 
 
-def test_row_20_ctrl_c_at_40_seeded_positions_leaves_nothing_open(total: int) -> None:
-    sweep(random.Random(SEED).sample(range(1, total), 40))
+def test_row_20_ctrl_c_at_40_seeded_positions_leaves_nothing_open(total: int, path: Path) -> None:
+    sweep(random.Random(SEED).sample(range(1, total), 40), path)
 
 
 @pytest.mark.slow
-def test_row_20_ctrl_c_at_300_seeded_positions_leaves_nothing_open(total: int) -> None:
-    sweep(sorted(random.Random(SEED + 1).sample(range(1, total), 300)))
+def test_row_20_ctrl_c_at_300_seeded_positions_leaves_nothing_open(total: int, path: Path) -> None:
+    sweep(sorted(random.Random(SEED + 1).sample(range(1, total), 300)), path)
 
 
 @pytest.mark.soak
 @pytest.mark.hang_guard(36_000)
-def test_row_20_ctrl_c_at_every_position_leaves_nothing_open(total: int) -> None:
-    sweep(list(range(1, total + 200)))
+def test_row_20_ctrl_c_at_every_position_leaves_nothing_open(total: int, path: Path) -> None:
+    sweep(list(range(1, total + 200)), path)

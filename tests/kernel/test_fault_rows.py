@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gc
+import json
+import signal
+import sys
 import threading
 import tracemalloc
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from itertools import pairwise
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -243,6 +248,42 @@ def test_row_29_a_pipeline_a_thousand_deep(depth: int) -> None:
     assert probe.messages == [0, 1, 2, 3, 4]
 
 
+def lines_executed(run: Callable[[], object]) -> int:
+    """How many lines of Python that takes: a loop over all in each step shows here, however fast the machine is."""
+    lines = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> Callable[..., Any]:
+        nonlocal lines
+        lines += event == "line"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("what", "small", "large"),
+    [
+        (lambda n: [Pipeline(Feeder([1, 2]), *[Relay() for _ in range(n)], Probe())], 50, 200),
+        (lambda n: [Relay() for _ in range(n)], 100, 400),
+    ],
+    ids=["deep", "many"],
+)
+def test_row_29_four_times_as_many_components_take_four_times_the_work(
+    what: Callable[[int], list[Component]], small: int, large: int
+) -> None:
+    """Row 29's linear time, as a count: making, linking, starting, stepping and ending them."""
+    lines_executed(lambda: run_virtual(*what(small)))  # caches are warm
+    few = lines_executed(lambda: run_virtual(*what(small)))
+    many = lines_executed(lambda: run_virtual(*what(large)))
+    assert many < 1.2 * large / small * few
+
+
 def test_row_29_a_hundred_chassis_one_in_the_other() -> None:
     probe, inner = Probe(), Pipeline(Relay())
     for _ in range(100):
@@ -341,3 +382,51 @@ def test_row_31_after_a_suspend_each_timer_fires_once() -> None:
     assert ticks[:2] == [1.0, 2.0]
     assert len(ticks) == 5
     assert all(at_s >= 10_002.5 for at_s in ticks[2:])
+
+
+def test_row_31_a_stopped_process_goes_on_with_one_beat_and_counts_the_missed_ones() -> None:
+    """SIGSTOP and SIGCONT. Counted, not timed: every beat went out or is counted, and the stop is one beat's count."""
+    done = run_script(
+        """
+        import json
+        from axonlike.components.util import Every, Ticks
+        INTERVAL_S = 0.01
+        class Notes(Component):
+            def __init__(self):
+                self.ticks = []
+            def main(self):
+                after = 0
+                while after < 10 and len(self.ticks) < 1000:
+                    yield self.wait("inbox")
+                    for tick in self.inbox():
+                        self.ticks.append(tick)
+                        if len(self.ticks) == 3:
+                            for number in range(100):
+                                self.scheduler.call_at(self.scheduler.time() + 0.002 * number, lambda: fired.append(1))
+                            say("ready")
+                        after += any(tick.missed >= 30 for tick in self.ticks)
+                every.stop()
+        class Counts(Component):
+            def main(self):
+                while True:
+                    yield self.wait("inbox")
+                    counted.extend(self.inbox())
+        fired, counted = [], []
+        every, notes = Every(INTERVAL_S, lambda: every.missed), Notes()
+        run(Pipeline(Ticks(INTERVAL_S), notes), Pipeline(every, Counts()))
+        say(json.dumps([[tick.number, round(tick.time_s / INTERVAL_S), tick.missed] for tick in notes.ticks]))
+        say(json.dumps([counted, len(fired)]))
+        """,
+        signal.SIGSTOP, signal.SIGCONT, every_s=0.4,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    ticks = json.loads(done.lines[1])
+    beat = 0
+    for number, (its_number, its_beat, missed) in enumerate(ticks):
+        beat += missed + 1
+        assert (its_number, its_beat) == (number, beat)
+    of_the_stop = max(ticks, key=lambda tick: tick[2])
+    assert of_the_stop[2] >= 38  # 0.4 s of them, in one
+    missed_so_far, fired = json.loads(done.lines[2])
+    assert max(after - before for before, after in pairwise(missed_so_far)) >= 38  # between one message and the next
+    assert fired == 100  # timers that came due meanwhile: once each

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from axonlike import Component, Pipeline, Scheduler, step
+from axonlike import Box, Component, Pipeline, Scheduler, step
 from axonlike.errors import BadYield, ComponentError, NoSuchBox
 from axonlike.testing import PAUSE, Feeder, Probe, Stalled, VirtualLoop, outputs, run_virtual
 
@@ -361,6 +361,72 @@ def test_rule_10_context_variables_are_the_components_own() -> None:
     second.name = "second"
     run_virtual(first, second)
     assert (first.result, second.result, variable.get()) == (["InAsync"], ["second"], "outer")
+
+
+class WebServer(Component):
+    """Answers each POST with its text in capitals, and sends on what was asked; ends at a DELETE."""
+
+    Outboxes = {"address": "where it listens", "outbox": "what was asked"}
+
+    async def main(self) -> None:
+        from aiohttp import web
+
+        # aiohttp calls these in tasks of its own, which may not wait for a box: main() does.
+        questions: asyncio.Queue[str | None] = asyncio.Queue(1)
+
+        async def answer(request: web.Request) -> web.Response:
+            text = await request.text()
+            await questions.put(text)
+            return web.Response(text=text.upper())
+
+        async def end(_request: web.Request) -> web.Response:
+            await questions.put(None)
+            return web.Response()
+
+        application = web.Application()
+        application.add_routes([web.post("/", answer), web.delete("/", end)])
+        runner = web.AppRunner(application)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            await self.send("http://{}:{}/".format(*runner.addresses[0][:2]), "address")
+            while (text := await questions.get()) is not None:
+                await self.send(text)
+        finally:
+            await runner.cleanup()
+
+
+class WebClient(Component):
+    """Posts what comes, one after the other, and sends on the answers."""
+
+    Inboxes = {"inbox": "what to ask", "address": Box("whom", aside=True)}
+
+    async def main(self) -> None:
+        import aiohttp
+
+        await self.wait("address")
+        address = self.recv("address")
+        async with aiohttp.ClientSession() as session:
+            async for text in self.inbox():
+                async with session.post(address, data=text) as response:
+                    await self.send(await response.text())
+            async with session.delete(address) as response:
+                await self.send(f"the end: {response.status}")
+
+
+def test_rule_10_an_aiohttp_server_and_client_work_in_it_and_end_in_order() -> None:
+    """Both on one scheduler, their messages through boxes that hold two, so that back-pressure is in play too."""
+    server, client, answered = WebServer(), WebClient(), Probe()
+    asked = Probe(seconds_each=0.002)
+    texts = [f"question {number}" for number in range(20)]
+    asked.configure_inbox("inbox", limit=2)
+    server.link((server, "address"), (client, "address"))
+    server.link((server, "outbox"), (asked, "inbox"))
+    run_virtual(Pipeline(Feeder(texts), client, answered, limit=2), server, asked)
+    assert asked.messages == texts
+    assert answered.messages == [*(text.upper() for text in texts), "the end: 200"]
+    assert (asked.ended_by, answered.ended_by) == ("finished", "finished")
+    # That no socket, task or thread is left is for the guards around each test (tests/conftest.py).
 
 
 def test_rule_11_none_is_nothing_and_a_value_is_sent() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import threading
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from axonlike import Component, Graphline, Pipeline, ProducerFinished, Shutdown, ThreadedComponent
+from axonlike import Component, Graphline, Handle, Pipeline, ProducerFinished, Scheduler, Shutdown, ThreadedComponent
 from axonlike.backplane import Backplane, SubscribeTo
 from axonlike.errors import BadYield, ComponentError, Deadlock, Finished, Stopped
 from axonlike.testing import PAUSE, BlockingDevice, Feeder, Probe, Stalled, outputs, run_virtual
@@ -568,6 +570,62 @@ def test_rule_17_a_subscriber_ends_with_the_rest_of_the_program() -> None:
 def test_rule_17_when_nothing_can_happen_any_more_waiters_get_end_of_input() -> None:
     noted = Noted()
     assert run_virtual(noted, Waits()) == 0.0
+    assert noted.events == ["Finished"]
+
+
+class Holds(Component):
+    """Something can still happen because of it; tells when that is over."""
+
+    def __init__(self, what: str, log: list[str]) -> None:
+        self.what, self.log = what, log
+
+    def main(self) -> Any:
+        return self.sets_a_timer() if self.what == "timer" else self.reads_a_socket()
+
+    def sets_a_timer(self) -> Generator[Any, Any, None]:
+        assert self.scheduler is not None
+        self.scheduler.call_at(self.scheduler.time() + 1, lambda: self.log.append("over"))
+        yield  # and ends: it is the timer that holds the run
+
+    async def reads_a_socket(self) -> None:
+        reader, writer = socket.socketpair()
+        with reader, writer:
+            reader.setblocking(False)
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.02, writer.send, b"x")
+            await loop.sock_recv(reader, 1)
+            self.log.append("over")
+
+
+class HoldsInThread(ThreadedComponent):
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def main(self) -> None:
+        threading.Event().wait(0.02)
+        self.log.append("over")
+
+
+@pytest.mark.parametrize("what", ["timer", "thread", "I/O"])
+def test_rule_17_a_waiter_gets_no_end_of_input_as_long_as_something_can_happen(what: str) -> None:
+    log: list[str] = []
+    noted = Noted()
+    noted.events = log
+    run_virtual(noted, HoldsInThread(log) if what == "thread" else Holds(what, log))
+    assert log == ["over", "Finished"]
+
+
+def test_rule_17_an_open_handle_holds_the_run_and_its_end_lets_the_waiters_go() -> None:
+    relay, noted, scheduler = Relay(), Noted(), Scheduler(watchdog_s=None)
+    handle = Handle(relay, scheduler)
+    runs = threading.Thread(target=scheduler.run, args=(noted,))
+    runs.start()
+    for number in range(5):
+        handle.put(number)
+        assert handle.get() == number  # in between nothing else could happen
+    assert noted.events == []
+    handle.close()
+    runs.join()
     assert noted.events == ["Finished"]
 
 

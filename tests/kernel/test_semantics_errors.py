@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from axonlike import Component, Graphline, Pipeline, ThreadedComponent, step
+from axonlike import Component, Crashed, Graphline, Pipeline, Supervisor, ThreadedComponent, step
 from axonlike.backplane import Backplane, PublishTo, SubscribeTo
 from axonlike.errors import ComponentError, Finished, Stopped
 from axonlike.scheduler import Scheduler
+from axonlike.supervisor import TooManyRestarts
 from axonlike.testing import PAUSE, Crashing, Feeder, Probe, Stalled, outputs, run_virtual
 
 pytestmark = pytest.mark.hang_guard(30)
@@ -75,6 +76,21 @@ def test_rule_19_a_parent_can_be_the_error_boundary() -> None:
     run_virtual(Boundary(Feeder([1]), Fails(ValueError("x"))), Pipeline(Feeder([PAUSE(5), "later"]), probe))
     assert "ValueError: x" in held[0]
     assert probe.messages == ["later"]
+
+
+def test_rule_19_a_supervisor_holds_an_error_and_the_rest_goes_on() -> None:
+    order: list[str] = []
+    probe, events = Probe(), Probe()
+    supervisor = Supervisor(lambda: Fails(ValueError("x")), intensity=2, period_s=60.0, backoff=(1.0, 1.0))
+    supervisor.link((supervisor, "events"), (events, "inbox"))
+    parts = [Closed("a", order), supervisor, events, Pipeline(Feeder([PAUSE(2), "after an error"]), probe)]
+    with pytest.raises(ComponentError) as caught:
+        run_virtual(*parts, shuffle="")
+    # Two are held; the third is one too many, the supervisor's own, and with nobody above it the end of the run.
+    assert [type(event) for event in events.messages] == [Crashed] * 2
+    assert isinstance(caught.value.cause, TooManyRestarts)
+    assert probe.messages == ["after an error"]
+    assert order == ["a"]
 
 
 # 20 classes and more. An exception is made anew for each case, since a traceback stays on the object.

@@ -159,6 +159,7 @@ time.sleep(1000)
 
 
 def a_client_whose_cable_was_cut_is_noticed(one: Host, two: Host, talks: bool, within_s: float) -> None:
+    """Row 63."""
     with one.python(QUIET_SERVER.replace("TALKS", str(talks))) as server:
         server.until_line("open 0")
         with two.python(LISTENER) as client:
@@ -206,6 +207,7 @@ Graphline(
 
 
 def a_client_comes_back_after_the_link_was_down_and_tells_what_may_be_lost(one: Host, two: Host) -> None:
+    """Row 64, SEMANTICS 29."""
     with counting(one) as server, two.python(NUMBERING_CLIENT) as client:
         client.until_line("Connected")
         server.until_line("got 10")
@@ -225,6 +227,7 @@ def a_client_comes_back_after_the_link_was_down_and_tells_what_may_be_lost(one: 
 
 
 def a_short_break_loses_nothing_and_disconnects_nobody(one: Host, two: Host) -> None:
+    """Row 64."""
     with counting(one) as server, two.python(NUMBERING_CLIENT) as client:
         client.until_line("Connected")
         server.until_line("got 10")
@@ -241,6 +244,7 @@ def a_short_break_loses_nothing_and_disconnects_nobody(one: Host, two: Host) -> 
 
 
 def test_a_producer_takes_over_at_once_from_its_predecessor_that_died_with_its_host(hosts: tuple[Host, Host]) -> None:
+    """SEMANTICS 18: the same address, and no goodbye from the one that had it."""
     one, two = hosts
     with counting(one) as server:
         with two.python(NUMBERING_CLIENT) as client:
@@ -264,6 +268,7 @@ THIN = ("tbf", "rate", "1mbit", "burst", "32kbit", "latency", "400ms")
 
 
 def a_bad_network_is_slow_and_nothing_worse(one: Host, two: Host, fault: tuple[str, ...]) -> None:
+    """Row 65."""
     if shutil.which("tc") is None:
         pytest.skip("needs `tc` (iproute2)")
     for host in one, two:
@@ -319,6 +324,7 @@ Graphline(
 
 
 def test_connecting_to_a_host_that_is_not_there_is_given_up_and_holds_nobody_up(hosts: tuple[Host, Host]) -> None:
+    """Row 69."""
     _, two = hosts
     two.cut_cable()
     with two.python(HANGING_CLIENT) as client:
@@ -335,6 +341,7 @@ SimpleServer(Echo, 0).run()
 
 @pytest.mark.parametrize("error", ["ECONNABORTED", "EMFILE", "ENOBUFS", "EPROTO"])
 def test_a_server_survives_each_way_in_which_accept_fails(error: str) -> None:
+    """Row 56."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("needs strace")

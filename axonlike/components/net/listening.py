@@ -31,6 +31,7 @@ log = logging.getLogger("axonlike.net")
 
 Tls = ssl.SSLContext | tuple[str | os.PathLike[str], str | os.PathLike[str]] | None
 
+_BRIEF_S = 0.02  # between the end of a connection and the next try, where nothing was left
 _AT_ONCE = 64  # connections accepted before others get their turn
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -298,16 +299,22 @@ class Listener(Driven):
         if not self._starved:
             self._starved = True
             log.error(
-                "%s cannot accept connections: %s. Those that are open are served; it tries again every 0.1 to 1 s. "
-                "Raise the limit of open files (ulimit -n, systemd: LimitNOFILE=)",
+                "%s cannot accept connections: %s. Those that are open are served; it tries again when one of "
+                "them leaves, and every 0.1 to 1 s. Raise the limit of open files (ulimit -n, systemd: LimitNOFILE=)",
                 self.path, exc,
             )  # fmt: skip
         self._pause_accepting()
         assert self._scheduler is not None
         assert self._scheduler.loop is not None
-        self._resting = self._scheduler.loop.call_later(delay_s, self._try_again)
+        self._rest_for(delay_s, self._scheduler.loop)
+
+    def _rest_for(self, delay_s: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+        self._resting = loop.call_later(delay_s, self._try_again)
 
     def _try_again(self) -> None:
+        self._resting = None
         self._accept_again()
         for sock in tuple(self._sockets):  # at once: if nobody waits any more, no event would tell that it is over
             self._accept(sock)
@@ -344,6 +351,11 @@ class Listener(Driven):
             self._full = False
         if wire is not None and wire.cut_for:
             self._cut[wire.cut_for] += 1
+        loop = self._scheduler.loop if self._scheduler is not None else None
+        if self._resting is not None and loop is not None and self._resting.when() - loop.time() > _BRIEF_S:
+            # Its descriptor is free as soon as the transport has closed it.
+            self._backoff.reset()
+            self._rest_for(_BRIEF_S, loop)
 
     # -- transports
 

@@ -12,6 +12,7 @@ import sys
 import textwrap
 import threading
 import tty
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,7 @@ from axonlike import Component, Graphline, Pipeline, Scheduler
 from axonlike.components.devices import SerialLines, SerialLost, SerialOpened, SerialPort, SerialUnavailable
 from axonlike.components.devices.serial import why_not_open
 from axonlike.components.util import Collect, DataSource
-from axonlike.components.util.descriptors import wait_for_descriptors
+from axonlike.components.util.descriptors import Ready, wait_for_descriptors
 from axonlike.errors import ComponentError, DeviceError, UsageError, WiringError
 from axonlike.simulators import SimulatedSerialDevice
 from axonlike.testing import Feeder, check_component
@@ -181,6 +182,39 @@ def test_it_goes_on_after_unplugging_and_plugging_in(device: SimulatedSerialDevi
         assert bench.got.messages == ["1", "2", "3"]
     counted = port.port_statistics()
     assert counted.discarded_bytes == 3 * len("half a li")
+
+
+def test_row_93_it_is_back_within_2_s_as_it_never_waits_longer_than_1_s_between_two_tries(
+    device: SimulatedSerialDevice,
+) -> None:
+    """With the default arguments, and by what it waits for, not by a clock: however long the device is away."""
+    waits_s: list[float] = []
+    between_s: Counter[int] = Counter()  # all that it waits between one try and the next
+    plugged_after = 0
+
+    class Hurried(SerialLines):
+        """Its waits between two tries take no time; during one of them the device comes back."""
+
+        def wait_io(self, read: Any = (), write: Any = (), *, timeout_s: Any = None, boxes: Any = ("inbox",)) -> Ready:
+            if not read and not boxes:
+                waits_s.append(timeout_s)
+                between_s[self._tries] += timeout_s
+                timeout_s = 0.0
+                if len(waits_s) == plugged_after:
+                    device.plug()
+            return super().wait_io(read, write, timeout_s=timeout_s, boxes=boxes)
+
+    with Bench(Hurried(device.path)) as bench:
+        for times in range(1, 4):
+            bench.status.wait_for(SerialOpened, times)
+            # It waits for nothing else: the first try after the wait in which the device came back opened it.
+            assert len(waits_s) == plugged_after
+            plugged_after += 20
+            device.unplug()
+        bench.status.wait_for(SerialOpened, 4)
+    assert len(waits_s) == plugged_after == 60
+    assert max(between_s.values()) <= 1.0
+    assert sum(wait_s > 0.1 for wait_s in waits_s) > 30  # nor is it tried so often that it costs anything
 
 
 def test_unplugging_and_returning_is_told_once_each(
@@ -470,7 +504,7 @@ def test_ctrl_c_ends_a_program_that_waits_for_its_device() -> None:
     assert (process.returncode, err) == (130, b"")
 
 
-def test_without_pyserial_the_error_says_what_to_install() -> None:
+def test_row_33_without_pyserial_the_error_says_what_to_install() -> None:
     source = """
         import sys
         sys.modules["serial"] = None

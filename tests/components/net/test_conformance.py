@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from axonlike import Component
-from axonlike.components.net import Echo, SimpleServer, SingleServer, TCPClient, TCPServer, UDPReceiver, UDPSender
+from axonlike.components.net import (
+    Echo,
+    SimpleServer,
+    SingleServer,
+    TCPClient,
+    TCPConnection,
+    TCPServer,
+    UDPReceiver,
+    UDPSender,
+)
+from axonlike.components.util import Null
 from axonlike.testing import check_component
 from tests.components.net.peers import LOOPS, free_port
 
@@ -66,6 +78,41 @@ def test_single_server_with_replies_for_nobody() -> None:
 
 def test_client(echo_port: int) -> None:
     check_component(lambda: TCPClient("127.0.0.1", echo_port), messages=[f"line {i}" for i in range(50)])
+
+
+class Beside(TCPServer):
+    """The server to which a connection belongs; it does not keep the run."""
+
+    service = True
+
+
+class NobodyElse(Null):
+    service = True
+
+
+def listening(server: TCPServer) -> list[Component]:
+    takes = NobodyElse()
+    server.link((server, "outbox"), (takes, "inbox"))
+    return [server, takes]
+
+
+def test_connection_of_a_server(echo_port: int) -> None:
+    servers: list[TCPServer] = []
+
+    def connection() -> TCPConnection:
+        servers.append(Beside(0, announce=False))
+        # As if accepted: what is at its other end echoes, and closes when nothing more comes.
+        sock = socket.create_connection(("127.0.0.1", echo_port))
+        sock.setblocking(False)
+        servers[-1].entered(sock.getpeername())
+        made = TCPConnection(servers[-1], sock, sock.getpeername())
+        weakref.finalize(made, sock.close)  # the server's task, when nobody activates it
+        return made
+
+    check_component(
+        connection, messages=[f"line {i}" for i in range(50)], companions=lambda: listening(servers[-1])
+    )
+    assert {server.connection_statistics().open for server in servers[3:]} == {0}  # three are made and dropped
 
 
 def test_client_without_a_server() -> None:

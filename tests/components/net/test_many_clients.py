@@ -22,7 +22,8 @@ import pytest
 from axonlike import Scheduler
 from axonlike.backplane import Backplane, SubscribeTo
 from axonlike.components.net import Echo, SimpleServer, TCPClient
-from tests.components.net.peers import RESET, Peer, connected, run_on, until
+from axonlike.restarts import Backoff
+from tests.components.net.peers import RESET, Peer, connected, resident_bytes, run_on, until
 
 Net = Callable[..., None]
 
@@ -81,6 +82,7 @@ async def churn(s: Scheduler, rounds: int, at_once: int) -> None:
 
 
 def test_clients_that_come_and_go_leave_nothing(net: Net, caplog: pytest.LogCaptureFixture) -> None:
+    """Row 53."""
     net(lambda s: churn(s, 300, 50))
     assert not caplog.records
 
@@ -88,14 +90,11 @@ def test_clients_that_come_and_go_leave_nothing(net: Net, caplog: pytest.LogCapt
 @pytest.mark.slow
 @pytest.mark.hang_guard(300)
 def test_ten_thousand_clients_come_and_go_and_leave_nothing() -> None:
+    """Row 53."""
     before = resident_bytes()
     run_on("asyncio", lambda s: churn(s, 10_000, 100), guard_s=150)
     gc.collect()
     assert resident_bytes() - before < 20 << 20
-
-
-def resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 async def crowd(s: Scheduler, count: int) -> None:
@@ -112,6 +111,7 @@ async def crowd(s: Scheduler, count: int) -> None:
 
 
 def test_a_new_client_is_served_beside_many_idle_ones(net: Net) -> None:
+    """Row 54."""
     net(lambda s: crowd(s, 300))
 
 
@@ -163,6 +163,7 @@ def cpu_s_of(pid: int) -> float:
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_five_thousand_idle_clients_take_at_most_20_kilobytes_each() -> None:
+    """Row 54."""
     count = 5000
     sockets: list[socket.socket] = []
     try:
@@ -197,6 +198,7 @@ SimpleServer(Echo, 0).run()
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("loop", ["", "import sys; sys.modules['uvloop'] = None"], ids=["default", "asyncio"])
 def test_without_descriptors_it_rests_serves_who_is_there_and_recovers(loop: str) -> None:
+    """Row 55."""
     sockets: list[socket.socket] = []
     try:
         with server_process(LIMITED_SERVER.format(loop=loop)) as (process, port):
@@ -210,7 +212,7 @@ def test_without_descriptors_it_rests_serves_who_is_there_and_recovers(loop: str
             with pytest.raises(TimeoutError):
                 late.recv(100)  # it waits in the system's queue
             # Without a rest the selector reports the listening socket again and again: all of a processor.
-            assert cpu_s_of(process.pid) - began_cpu_s < 0.5 * (time.monotonic() - began_s)
+            assert cpu_s_of(process.pid) - began_cpu_s < 0.2 * (time.monotonic() - began_s)
             for sock in sockets[:60]:
                 sock.close()
             late.settimeout(20)
@@ -262,6 +264,8 @@ class FailingAtFirst:
 def test_each_lack_of_resources_pauses_accepting_with_growing_rests(
     net: Net, reason: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Rows 55 and 56."""
+
     async def main(s: Scheduler) -> None:
         server = SimpleServer(Echo, 0, announce=False)
         s.activate(server)
@@ -280,8 +284,30 @@ def test_each_lack_of_resources_pauses_accepting_with_growing_rests(
     assert sum("accepts connections again" in record.getMessage() for record in caplog.records) == 1
 
 
+def test_row_55_whoever_leaves_makes_room_at_once_for_one_who_waits(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server = SimpleServer(Echo, 0, announce=False)
+        s.activate(server)
+        async with connected(server.port) as leaves:
+            await until(lambda: server.connection_statistics().open == 1)
+            server._backoff = Backoff(3600, 3600, jitter=0.0)
+            server._pause_accepting()
+            server._sockets[0] = FailingAtFirst(server._sockets[0], [errno.EMFILE])  # type: ignore[call-overload]
+            server._accept_again()
+            async with connected(server.port) as waits:
+                await until(lambda: server._starved)
+                leaves.end()
+                await waits.send("in\n")
+                assert await waits.line() == "in"
+                assert not server._starved
+
+    net(main)
+
+
 @pytest.mark.parametrize("reason", [errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EPERM])
 def test_a_connection_that_failed_before_it_was_accepted_is_passed_over(net: Net, reason: int) -> None:
+    """Row 56."""
+
     async def main(s: Scheduler) -> None:
         server = SimpleServer(Echo, 0, announce=False)
         s.activate(server)
@@ -294,6 +320,8 @@ def test_a_connection_that_failed_before_it_was_accepted_is_passed_over(net: Net
 
 
 def test_nobody_slips_in_while_the_server_stops(net: Net) -> None:
+    """Row 72."""
+
     async def main(s: Scheduler) -> None:
         server = SimpleServer(Echo, 0, announce=False)
         s.activate(server, SimpleServer(Echo, 0, announce=False))
@@ -311,6 +339,8 @@ def test_nobody_slips_in_while_the_server_stops(net: Net) -> None:
 
 
 def test_connections_that_are_reset_before_they_are_accepted_leave_nothing(net: Net) -> None:
+    """Row 62, for a reset at once."""
+
     async def main(s: Scheduler) -> None:
         server = SimpleServer(Echo, 0, announce=False)
         s.activate(server)
@@ -328,6 +358,8 @@ def test_connections_that_are_reset_before_they_are_accepted_leave_nothing(net: 
 @pytest.mark.slow
 @pytest.mark.hang_guard(300)
 def test_five_hundred_clients_are_back_after_a_restart_of_their_server() -> None:
+    """Row 67."""
+
     async def main(s: Scheduler) -> None:
         server = SimpleServer(Echo, 0, announce=False)
         s.activate(server)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
+import socket
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from axonlike import Component, Pipeline, Scheduler, step
 from axonlike.components.net import SingleServer
+from axonlike.components.net.connection import Receiver
 from axonlike.errors import ComponentError
 from axonlike.testing import Feeder, Probe, Stalled
 from tests.components.net.peers import Peer, connected, until
@@ -21,11 +25,21 @@ def _serves(server: SingleServer, peer: Peer) -> bool:
     return server.connected == peer.name
 
 
+def _received(receiver: Receiver, count: int) -> bool:
+    return receiver.received_bytes >= count
+
+
+def _has(probe: Probe, message: str) -> bool:
+    return message in probe.messages
+
+
 def single(**options: object) -> SingleServer:
     return SingleServer(0, announce=False, **options)  # type: ignore[arg-type]
 
 
 def test_one_client_after_the_other_is_served_and_none_ends_the_graph(net: Net) -> None:
+    """SEMANTICS 18: a client that leaves sends nothing downstream."""
+
     async def main(s: Scheduler) -> None:
         server, probe = single(), Probe()
         s.activate(Pipeline(server, probe))
@@ -53,27 +67,64 @@ def test_one_client_after_the_other_is_served_and_none_ends_the_graph(net: Net) 
 
 
 def test_a_reset_loses_the_unfinished_line_only_wherever_it_comes(net: Net, caplog: pytest.LogCaptureFixture) -> None:
-    text = b"first line\nsecond\r\n\nfourth is long enough\n"
-    whole = ["first line", "second", "", "fourth is long enough"]
+    """Row 62: reset after each number of bytes from 0 to 200."""
+    lines = ["first line", "second", "", *(f"grün {number} " + "x" * number for number in range(3, 17)), "the last"]
+    text = "\r\n".join(lines).encode()[:199] + b"\n"
+    whole = text.decode().replace("\r", "").split("\n")[:-1]
+
+    async def main(s: Scheduler) -> None:
+        server, probe = single(), Probe()
+        receiver = next(child for child in server.children if isinstance(child, Receiver))
+        s.activate(Pipeline(server, probe))
+        for count in range(len(text) + 1):
+            before, bytes_before = len(probe.messages), receiver.received_bytes
+            async with connected(server.port) as peer:
+                await peer.send(text[:count])
+                if count % 2:  # it has all come; otherwise the reset may overtake it
+                    await until(functools.partial(_received, receiver, bytes_before + count))
+                else:
+                    await until(functools.partial(_serves, server, peer))
+                peer.reset()
+            await until(lambda: server.connected is None)
+            got = probe.messages[before:]
+            sent = [line.removesuffix(b"\r").decode() for line in text[:count].split(b"\n")[:-1]]
+            assert got == (sent if count % 2 else sent[: len(got)]), count
+        async with connected(server.port) as peer:
+            await peer.send(text)
+            await until(lambda: probe.messages[-len(whole) :] == whole)
+        assert server.connection_statistics().failed == 0
+
+    assert len(text) == 200
+    net(main)
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere 127.0.0.77 is no address of this machine")
+def test_the_same_address_takes_over_from_its_predecessor_at_once(net: Net) -> None:
+    """SEMANTICS 18: the same host and even the same port, after an end without a goodbye."""
 
     async def main(s: Scheduler) -> None:
         server, probe = single(), Probe()
         s.activate(Pipeline(server, probe))
-        for count in range(len(text) + 1):
-            before = len(probe.messages)
-            async with connected(server.port) as peer:
-                await peer.send(text[:count])
-                await until(functools.partial(_serves, server, peer))
+        address = ("127.0.0.77", 0)  # other tests' clients, which come from 127.0.0.1, do not take its port meanwhile
+        for number in range(20):
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind(address)
+                sock.connect(("127.0.0.1", server.port))
+                sock.setblocking(False)
+                address = sock.getsockname()
+                peer = Peer(sock)
+                await peer.send(f"{number}\n")
+                await until(functools.partial(_has, probe, str(number)))
+                assert server.connected == peer.name
                 peer.reset()
-            await until(lambda: server.connected is None)
-            got = probe.messages[before:]
-            assert got == whole[: len(got)]
-        async with connected(server.port) as peer:
-            await peer.send(text)
-            await until(lambda: probe.messages[-4:] == whole)
+            finally:
+                sock.close()
+        assert probe.messages == [str(number) for number in range(20)]
 
     net(main)
-    assert "Traceback" not in caplog.text
 
 
 def test_replies_go_to_the_client_that_is_there_and_not_to_the_next(net: Net) -> None:
@@ -190,6 +241,8 @@ def test_the_end_of_its_consumer_ends_it(net: Net) -> None:
 
 
 def test_a_reply_that_cannot_be_sent_is_an_error_of_the_graph(net: Net) -> None:
+    """SEMANTICS 26: a wrong type is an error that names box and line."""
+
     async def main(s: Scheduler) -> None:
         server = single()
         s.activate(Pipeline(server, step(int), circular=True))
@@ -198,8 +251,10 @@ def test_a_reply_that_cannot_be_sent_is_an_error_of_the_graph(net: Net) -> None:
             await peer.rest()
             await until(lambda: not s.running)
 
-    with pytest.raises(ComponentError, match="a line is str or bytes, not 5"):
+    with pytest.raises(ComponentError, match="a line is str or bytes, not 5") as raised:
         net(main)
+    assert re.search(r"  made at +test_single_server\.py:\d+ +return SingleServer\(0,", str(raised.value))
+    assert re.search(r"  box +inbox  ←  int\.outbox +message #1: 5 \(int\)\n", str(raised.value))
 
 
 def test_stopping_closes_the_client_and_the_one_that_waits(net: Net) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import threading
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -47,6 +48,8 @@ def with_status(client: TCPClient, s: Scheduler) -> Probe:
 
 
 def test_lines_go_out_and_come_in(net: Net) -> None:
+    """SEMANTICS 26: LF added on sending, CR LF removed on receiving."""
+
     async def main(s: Scheduler) -> None:
         with listening() as server:
             feed, client, probe = Tap(), TCPClient("127.0.0.1", server.port), Probe()
@@ -59,6 +62,50 @@ def test_lines_go_out_and_come_in(net: Net) -> None:
             assert client.connected
 
     net(main)
+
+
+@pytest.mark.parametrize("framing", ["bytes", "length"])
+def test_other_framings_carry_bytes_between_a_client_and_a_single_server(
+    net: Net, framing: Literal["bytes", "length"]
+) -> None:
+    """SEMANTICS 26."""
+    sent = [b"\0\r\n\xff", b"", b"x" * 100_000, b"two\nlines"]
+
+    async def main(s: Scheduler) -> None:
+        server, probe = SingleServer(0, framing=framing, announce=False), Probe()
+        s.activate(Pipeline(server, probe))
+        pipeline = Pipeline(Feeder(sent), TCPClient("127.0.0.1", server.port, framing=framing))
+        s.activate(pipeline)
+        await until(lambda: pipeline.ended and server.connected is None)
+        assert (probe.messages if framing == "length" else [b"".join(probe.messages)]) == (
+            sent if framing == "length" else [b"".join(sent)]
+        )
+
+    net(main)
+
+
+@pytest.mark.parametrize(
+    ("framing", "message"), [("lines", 5), ("lines", ["a"]), ("bytes", "text"), ("length", "text"), ("length", None)]
+)
+def test_a_wrong_type_is_an_error_that_names_box_and_line(
+    net: Net, framing: Literal["lines", "bytes", "length"], message: Any
+) -> None:
+    """SEMANTICS 26."""
+
+    async def main(s: Scheduler) -> None:
+        with listening() as server:
+            s.activate(Pipeline(Feeder([b"fine", message]), TCPClient("127.0.0.1", server.port, framing=framing)))
+            await server.accept()
+            await until(lambda: not s.running)
+
+    with pytest.raises(ComponentError) as raised:
+        net(main)
+    assert isinstance(raised.value.cause, TypeError)
+    text = str(raised.value)
+    assert re.search(r"  made at +test_tcp_client\.py:\d+ +s\.activate\(Pipeline\(Feeder", text)
+    assert re.search(
+        rf"  box +inbox  ←  Feeder\.outbox +message #2: {re.escape(repr(message))} \({type(message).__name__}\)\n", text
+    )
 
 
 def test_end_of_input_sends_everything_and_waits_for_the_last_reply(net: Net) -> None:
@@ -104,6 +151,7 @@ def test_a_server_that_does_not_close_is_left_after_the_linger_time(net: Net) ->
 
 
 def test_it_reconnects_after_a_break_and_tells_once_a_change(net: Net, caplog: pytest.LogCaptureFixture) -> None:
+    """Row 66."""
     caplog.set_level(logging.INFO)
 
     async def main(s: Scheduler) -> None:
@@ -140,6 +188,8 @@ def test_it_reconnects_after_a_break_and_tells_once_a_change(net: Net, caplog: p
 
 
 def test_while_it_is_down_its_feeder_waits_and_nothing_is_lost(net: Net) -> None:
+    """SEMANTICS 29: while down its inbox blocks upstream."""
+
     class Numbers(Component):
         sent = 0
 
@@ -165,6 +215,8 @@ def test_while_it_is_down_its_feeder_waits_and_nothing_is_lost(net: Net) -> None
 
 
 def test_bytes_under_way_at_a_break_are_counted(net: Net) -> None:
+    """SEMANTICS 29, row 64: and sent on `status`."""
+
     async def main(s: Scheduler) -> None:
         with listening() as server:
             client = TCPClient("127.0.0.1", server.port, first_retry_s=0.005)
@@ -190,6 +242,7 @@ def test_bytes_under_way_at_a_break_are_counted(net: Net) -> None:
 
 
 def test_without_reconnecting_a_refusal_is_an_error_that_names_the_address(net: Net) -> None:
+    """Row 66."""
     port = free_port()
 
     async def main(s: Scheduler) -> None:
@@ -216,6 +269,8 @@ def test_without_reconnecting_the_servers_end_is_the_end(net: Net) -> None:
 
 
 def test_a_host_that_does_not_answer_is_given_up_after_the_time_out(net: Net) -> None:
+    """Row 69."""
+
     async def main(s: Scheduler) -> None:
         with listening() as server:
             assert server.sock is not None
@@ -239,6 +294,8 @@ def test_a_host_that_does_not_answer_is_given_up_after_the_time_out(net: Net) ->
 
 
 def test_a_name_that_cannot_be_resolved_is_told_and_tried_again(net: Net) -> None:
+    """Row 68."""
+
     async def main(s: Scheduler) -> None:
         client = TCPClient("no.such.host.invalid", 1600, first_retry_s=0.005)
         status = with_status(client, s)
@@ -250,7 +307,7 @@ def test_a_name_that_cannot_be_resolved_is_told_and_tried_again(net: Net) -> Non
 
 
 def test_a_look_up_does_not_hold_anybody_up_and_is_not_waited_for_at_the_end() -> None:
-    """The resolver's answer comes from a thread that the loop does not know of."""
+    """Row 68: the resolver's answer comes from a thread that the loop does not know of."""
 
     async def main() -> None:
         future = resolve_address("localhost", 1, socket.SOCK_STREAM)
@@ -345,6 +402,7 @@ def test_a_first_try_can_be_delayed(net: Net) -> None:
 
 
 def test_a_hundred_clients_are_all_back_after_a_restart_of_the_server(net: Net) -> None:
+    """Row 67: none is refused."""
     count = 100
 
     async def main(s: Scheduler) -> None:

@@ -112,6 +112,7 @@ def _expired() -> datetime.datetime:
 def test_a_server_that_cannot_be_trusted_is_refused(
     net: Net, authority: trustme.CA, trusting: ssl.SSLContext, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Row 70."""
     if fault == "expired":
         certificate = authority.issue_cert("localhost", not_before=_expired(), not_after=_expired())
     elif fault == "wrong host":
@@ -135,6 +136,8 @@ def test_a_server_that_cannot_be_trusted_is_refused(
 def test_plain_text_to_a_tls_port_is_refused_and_others_are_served(
     net: Net, serving: ssl.SSLContext, trusting: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Row 70."""
+
     async def main(s: Scheduler) -> None:
         server = SimpleServer(Echo, 0, tls=serving, announce=False)
         s.activate(server)
@@ -155,6 +158,8 @@ def test_plain_text_to_a_tls_port_is_refused_and_others_are_served(
 
 
 def test_tls_to_a_plain_port_is_told_and_tried_again(net: Net, trusting: ssl.SSLContext) -> None:
+    """Row 70."""
+
     async def main(s: Scheduler) -> None:
         server = SimpleServer(Echo, 0, framing="bytes", announce=False)
         s.activate(server)
@@ -171,6 +176,8 @@ def test_tls_to_a_plain_port_is_told_and_tried_again(net: Net, trusting: ssl.SSL
 def test_a_handshake_that_stalls_is_given_up_and_holds_nobody_up(
     net: Net, serving: ssl.SSLContext, trusting: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Rows 57 and 70."""
+
     async def main(s: Scheduler) -> None:
         server = SimpleServer(Echo, 0, tls=serving, handshake_timeout_s=0.3, announce=False)
         s.activate(server)
@@ -198,6 +205,8 @@ async def _ended(peer: Peer) -> None:
 
 
 def test_a_server_that_stalls_the_handshake_is_given_up(net: Net, trusting: ssl.SSLContext) -> None:
+    """Row 70."""
+
     async def main(s: Scheduler) -> None:
         with listening() as server:
             client, status = TCPClient("localhost", server.port, tls=trusting, connect_timeout_s=0.2), Probe()
@@ -210,6 +219,8 @@ def test_a_server_that_stalls_the_handshake_is_given_up(net: Net, trusting: ssl.
 
 
 def test_a_stalled_subscriber_is_cut_over_tls_too(net: Net, serving: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
+    """Row 51."""
+
     async def main(s: Scheduler) -> None:
         plane = Backplane("E")
         server = SimpleServer(

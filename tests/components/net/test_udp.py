@@ -1,9 +1,13 @@
-"""UDP: what comes is handed on or counted, what cannot go is refused by name."""
+"""UDP: what comes is handed on or counted, what cannot go is refused by name. Row 71 of the fault catalogue.
+
+Datagrams carry no number here, so whoever receives them cannot tell that some came twice or in another order.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +52,8 @@ def test_a_datagram_goes_to_its_own_address(net: Net) -> None:
 
 
 def test_other_senders_are_refused_and_counted(net: Net) -> None:
+    """Row 71: the wrong source is ignored."""
+
     async def main(s: Scheduler) -> None:
         receiver, probe = UDPReceiver(0, accept_from="127.0.0.2"), Probe()
         s.activate(Pipeline(receiver, probe))
@@ -64,19 +70,27 @@ def test_other_senders_are_refused_and_counted(net: Net) -> None:
 
 
 def test_what_a_full_receiver_misses_is_counted(net: Net) -> None:
+    """Row 71: each of them was handed on, dropped or refused."""
+
     async def main(s: Scheduler) -> None:
-        receiver, stalled = UDPReceiver(0), Stalled(limit=5)
+        receiver, stalled = UDPReceiver(0, accept_from=["127.0.0.1", "127.0.0.3"]), Stalled(limit=5)
         s.activate(Pipeline(receiver, stalled))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             for number in range(50):
                 sock.sendto(b"%d" % number, ("127.0.0.1", receiver.port))
-        await until(lambda: receiver.datagram_statistics().received == 50)
-        assert receiver.datagram_statistics().dropped == 50 - stalled.inbox().offered
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.2", 0))
+            other.sendto(b"refused", ("127.0.0.1", receiver.port))
+        await until(lambda: receiver.datagram_statistics().received == 51)
+        assert receiver.datagram_statistics() == UDPReceiverStatistics(received=51, dropped=45, refused=1)
+        assert [datagram.payload for datagram in stalled.inbox()] == [b"0", b"1", b"2", b"3", b"4"]
 
     net(main)
 
 
 def test_what_the_systems_buffer_misses_is_counted() -> None:
+    """Row 71: loss in the system, as far as the system tells (Linux)."""
+
     async def main() -> None:
         async with Scheduler(watchdog_s=None) as s:
             receiver, probe = UDPReceiver(0, buffer_bytes=4096), Probe()
@@ -103,6 +117,42 @@ def test_what_the_systems_buffer_misses_is_counted() -> None:
 def test_what_is_no_datagram_is_refused_by_name(message: Any, text: str) -> None:
     with pytest.raises(ComponentError, match=text):
         Scheduler().run(Pipeline(Feeder([message]), UDPSender("127.0.0.1", 9)))
+
+
+def test_the_largest_datagram_there_is_arrives_whole(net: Net) -> None:
+    """Row 71: one more byte is refused, as above."""
+
+    async def main(s: Scheduler) -> None:
+        receiver, probe = UDPReceiver(0), Probe()
+        s.activate(Pipeline(receiver, probe))
+        s.activate(Pipeline(Feeder([b"x" * 65_507]), UDPSender("127.0.0.1", receiver.port)))
+        await until(lambda: probe.messages)
+        assert probe.messages[0].payload == b"x" * 65_507
+
+    net(main)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere loopback has no broadcast address")
+def test_a_broadcast_arrives_if_it_was_asked_for(net: Net) -> None:
+    arrived: list[bytes] = []
+
+    async def main(s: Scheduler) -> None:
+        receiver, probe = UDPReceiver(0, "0.0.0.0"), Probe()
+        s.activate(Pipeline(receiver, probe))
+        s.activate(Pipeline(Feeder([b"all"]), UDPSender("127.255.255.255", receiver.port, broadcast=True)))
+        await until(lambda: probe.messages or not s.running)
+        arrived.extend(datagram.payload for datagram in probe.messages)
+        s.activate(Pipeline(Feeder([b"all"]), UDPSender("127.255.255.255", receiver.port)))
+        await until(lambda: not s.running)
+
+    with pytest.raises(ComponentError, match=r"no datagram to 127\.255\.255\.255:\d+: .*[Pp]ermission denied"):
+        net(main)
+    assert arrived == [b"all"]
+
+
+def test_a_name_that_cannot_be_resolved_is_an_error() -> None:
+    with pytest.raises(ComponentError, match=r"the name no\.such\.host\.invalid cannot be resolved"):
+        Scheduler().run(Pipeline(Feeder([b"x"]), UDPSender("no.such.host.invalid", 9)))
 
 
 def test_a_port_in_use_is_an_error_at_the_start() -> None:

@@ -19,6 +19,7 @@ from axonlike.components.util import (
     Filter,
     Latest,
     Null,
+    OneShot,
     PassThrough,
     RateLimit,
     Splitter,
@@ -60,6 +61,7 @@ def test_chooser_conforms() -> None:
     "factory",
     [
         lambda: DataSource(range(5000)),
+        lambda: OneShot("x"),
         lambda: Every(0.01, "x", count=20),
         lambda: Ticks(0.01, count=20),
     ],
