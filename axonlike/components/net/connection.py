@@ -256,10 +256,12 @@ class Wire(asyncio.Protocol):
     # -- what the loop reports
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
+        transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
         if self.closing or self.cut_for:
+            # Whoever opened it calls `never_made`: uvloop does not tell of the end of what was cancelled meanwhile.
             transport.abort()
             return
+        self.transport = transport
         self._sock = transport.get_extra_info("socket")  # now: a TLS transport does not know it any more at its end
         self._is_tls = transport.get_extra_info("sslcontext") is not None
         # TLS transports pause when as much waits as `high`, plain ones when more does.

@@ -8,6 +8,7 @@ import errno
 import logging
 import socket
 import struct
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -179,6 +180,9 @@ class UDPSender(Component):
             sock.setblocking(False)
             if self.broadcast:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            if sys.platform.startswith("linux"):  # which tells only a connected socket that nobody listens there
+                with contextlib.suppress(OSError):  # each try to send there says by itself what is wrong
+                    sock.connect(address)
             async for message in self.inbox():
                 payload, to = message if isinstance(message, Datagram) else (message, address)
                 if not isinstance(payload, bytes | bytearray | memoryview):
@@ -202,6 +206,8 @@ class UDPSender(Component):
                 self.unreachable += 1
                 if self.unreachable == 1:
                     log.warning("%s: %s: %s", self.path, address_text(to), exc)
+                if exc.errno == errno.ECONNREFUSED:
+                    continue  # the answer to an earlier one: this one has not been sent yet
                 return
             else:
                 self.sent += 1

@@ -413,6 +413,8 @@ def test_the_remedy_is_told_too_when_the_name_is_asked_for_later(
         s.activate(server)
         async with connected(server.port) as peer:
             assert await peer.rest() == b""
+        await until(lambda: not server.children)
+        assert server.connection_statistics().open == 0  # else it would take a place for ever
 
     net(main)
     assert "  hint      SimpleServer(..., needs=('Event',)) finds this when it starts" in caplog.text

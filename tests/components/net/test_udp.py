@@ -155,6 +155,25 @@ def test_a_name_that_cannot_be_resolved_is_an_error() -> None:
         Scheduler().run(Pipeline(Feeder([b"x"]), UDPSender("no.such.host.invalid", 9)))
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere answers may come later")
+def test_answers_that_nobody_listens_are_counted_and_logged_once(net: Net, caplog: pytest.LogCaptureFixture) -> None:
+    """Row 71: and what is sent is sent all the same, wherever it goes."""
+
+    async def main(s: Scheduler) -> None:
+        receiver, probe, port = UDPReceiver(0), Probe(), free_port()
+        s.activate(Pipeline(receiver, probe))
+        elsewhere = [Datagram(b"%d" % number, ("127.0.0.1", receiver.port)) for number in range(3)]
+        sender = UDPSender("127.0.0.1", port)
+        pipeline = Pipeline(Feeder([b"a", elsewhere[0], b"b", elsewhere[1], b"c", elsewhere[2]]), sender)
+        s.activate(pipeline)
+        await until(lambda: pipeline.ended and len(probe.messages) == 3)
+        assert [datagram.payload for datagram in probe.messages] == [b"0", b"1", b"2"]
+        assert (sender.sent, sender.unreachable) == (6, 3)
+
+    net(main)
+    assert caplog.text.count("Connection refused") == 1
+
+
 def test_a_port_in_use_is_an_error_at_the_start() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
