@@ -163,6 +163,10 @@ class _Served(Component):
             self, self.receiver, self.sender, peer=self.name, path=server.path, keep_open=server.tls is None,
             linger_s=2.0 if server.tls is None else 0.0,
         )  # fmt: skip
+        by_the_loop = self._made_code
+        for part in (self.handler, self.sender, self.receiver, self):
+            if part._made_code is by_the_loop:  # not in the user's code: the line of the server says more
+                part._made_code, part._made_line = server._made_code, server._made_line
         self._handler_reads = _reads(self.handler)
         self._timer: Timer | None = None
         self._said = (-1, -1)  # bytes in and out at the last look

@@ -332,6 +332,7 @@ def test_what_cannot_be_sent_is_named_with_box_and_number(net: Net, caplog: pyte
     assert "a line is str or bytes, not 3" in caplog.text
     assert re.search(r"  box +inbox  ←  Feeder\.outbox +message #3: 3 \(int\)\n", caplog.text)
     assert re.search(r"SimpleServer › 127\.0\.0\.1:\d+ › sender", caplog.text)
+    assert re.search(r"  made at +test_simple_server\.py:\d+ +.*SimpleServer\(", caplog.text)
 
 
 def test_a_factory_that_fails_or_returns_nonsense_costs_that_connection_only(
