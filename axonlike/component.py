@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import CodeType
@@ -47,6 +48,7 @@ _OURS = __file__.rsplit("/", 1)[0]
 _NOTHING: Any = object()
 _NONE_YET: Any = {}
 """The links and children of all components that have none; never written to. An empty dict of one's own is 64 bytes."""
+_MAKING_BOXES = threading.RLock()  # again by the same thread: what the collector finalizes may ask for a box
 _ERROR_BOX = 'Crashed, under on_error="error"'
 
 
@@ -556,15 +558,21 @@ class Component(Part):
 
     def open_inbox(self, name: str) -> Inbox:
         inbox = self._inboxes.get(name)
-        if inbox is None:
-            spec = self.inbox_spec(name)
-            inbox = Inbox(self, name, spec.limit, spec.policy)
-            inbox.closed = self._state is State.ENDED
-            self._inboxes[name] = inbox
-            if name != "control" or self._takes_control:
-                self._data = (*self._data, inbox)
-                self._turn.only = inbox if len(self._data) == 1 else None
-        return inbox
+        return inbox if inbox is not None else self._make_inbox(name)
+
+    def _make_inbox(self, name: str) -> Inbox:
+        # A component's thread asks for its boxes while the scheduler's puts into them: there must not be two of one.
+        with _MAKING_BOXES:
+            inbox = self._inboxes.get(name)
+            if inbox is None:
+                spec = self.inbox_spec(name)
+                inbox = Inbox(self, name, spec.limit, spec.policy)
+                inbox.closed = self._state is State.ENDED
+                if name != "control" or self._takes_control:
+                    self._data = (*self._data, inbox)
+                    self._turn.only = inbox if len(self._data) == 1 else None
+                self._inboxes[name] = inbox
+            return inbox
 
     def _open_outbox(self, name: str) -> Inbox | Sink | Door:
         """First use of an outbox that is not linked."""

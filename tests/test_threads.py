@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -219,6 +219,34 @@ def test_a_thread_whose_receivers_have_all_ended_is_stopped() -> None:
     thread = Runs(endless)
     run_virtual(Pipeline(thread, One(), limit=3))
     assert thread.ended
+
+
+def test_a_box_that_both_threads_ask_for_first_is_one_box() -> None:
+    asks, has_asked = threading.Event(), threading.Event()
+    boxes: list[Any] = []
+
+    class Asks(ThreadedComponent):
+        def inbox_spec(self, name: str) -> Any:
+            if not asks.is_set():  # its own thread is about to make the box
+                asks.set()
+                has_asked.wait(0.1)  # if the other one gets a box meanwhile, there are two
+            return super().inbox_spec(name)
+
+        def main(self) -> None:
+            boxes.append(self.open_inbox("inbox"))
+
+    part = Asks()
+
+    class AsksToo(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            asks.wait()
+            boxes.append(part.open_inbox("inbox"))
+            has_asked.set()
+            yield
+
+    Scheduler().run(part, AsksToo())
+    assert boxes[0] is boxes[1]
+    assert part._data == (boxes[0],)
 
 
 def test_methods_for_main_refuse_to_be_called_elsewhere() -> None:
