@@ -367,7 +367,7 @@ class Wire(asyncio.Protocol):
             self.close()
             return
         if self._sock is not None:  # uvloop knows none of a connection that was reset before it was told of it
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
@@ -387,7 +387,7 @@ class Wire(asyncio.Protocol):
         """Find out within seconds whether the peer is still there."""
         if self._sock is not None and hasattr(socket, "TCP_KEEPIDLE"):
             for option, value in ((socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 2), (socket.TCP_KEEPIDLE, 1)):
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, ValueError):
                     self._sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
     @property
@@ -397,7 +397,7 @@ class Wire(asyncio.Protocol):
             return None
         try:
             info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: uvloop has closed it, and tells us at its next turn
             return None
         acked: int = struct.unpack_from("=Q", info, 120)[0] if len(info) >= 128 else -1
         return acked if acked >= 0 else None

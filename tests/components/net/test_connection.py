@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from axonlike import Scheduler
 from axonlike.box import DEFAULT_LIMIT
 from axonlike.components.net import Echo, SimpleServer, SingleServer, TCPClient, TCPServer, UDPReceiver
-from axonlike.components.net.connection import _KEEPALIVE, BlockEncoder, ClientBuffers, SendLimits, address_text
+from axonlike.components.net.connection import _KEEPALIVE, BlockEncoder, ClientBuffers, SendLimits, Wire, address_text
 from axonlike.restarts import RestartLimit
 from axonlike.streams.framing import encode_line, framing
 from tests.components.net.peers import run_on, until
@@ -152,6 +152,18 @@ def test_both_ends_of_a_connection_look_after_a_peer_that_says_nothing() -> None
             assert sock.getsockopt(tcp, socket.TCP_NODELAY) != 0
 
     run_on("asyncio", main)
+
+
+def test_a_socket_that_the_loop_has_closed_before_it_told_confirms_nothing() -> None:
+    """It is asked from time to time, out of a timer of the scheduler: an error there would end the run."""
+
+    class Closed:
+        def getsockopt(self, *_arguments: int) -> bytes:
+            raise ValueError("negative file descriptor")
+
+    wire = object.__new__(Wire)
+    wire._sock = Closed()
+    assert wire.acked_bytes is None
 
 
 def amount(size_bytes: int) -> str:
