@@ -204,7 +204,10 @@ HEAD = """
             scheduler.call_from_thread(scheduler.stop)
         threading.Thread(target=wait_for_end, daemon=True).start()
         scheduler.run(graph)
-        left = [t.name for t in threading.enumerate() if t.name.startswith("axonlike")]
+        ours = [t for t in threading.enumerate() if t.name.startswith("axonlike")]
+        for thread in ours:
+            thread.join(5)  # it has said that it ends, and does as soon as the system lets it
+        left = [t.name for t in ours if t.is_alive()]
         say("end", lost=parts["IN"].audio_statistics().lost_rows, threads=left)
 """
 
