@@ -25,6 +25,8 @@ __all__ = ["Datagram", "UDPReceiver", "UDPReceiverStatistics", "UDPSender"]
 
 log = logging.getLogger("axonlike.net")
 
+# What Linux calls IP_RECVERR and IPV6_RECVERR (linux/in.h, linux/in6.h): Python has no names for them.
+_RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
 LARGEST_BYTES = 65_507  # 65 535 less the headers of IPv4 and UDP
 _AT_ONCE = 64
 _SO_RXQ_OVFL = 40  # Linux: each datagram brings along how many the kernel has dropped for want of room
@@ -180,9 +182,9 @@ class UDPSender(Component):
             sock.setblocking(False)
             if self.broadcast:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            if sys.platform.startswith("linux"):  # which tells only a connected socket that nobody listens there
-                with contextlib.suppress(OSError):  # each try to send there says by itself what is wrong
-                    sock.connect(address)
+            if sys.platform.startswith("linux"):  # which otherwise tells nobody that nobody listens there
+                # Not by connecting: the socket would keep the address that this machine has now.
+                sock.setsockopt(*_RECVERR[family], 1)
             async for message in self.inbox():
                 payload, to = message if isinstance(message, Datagram) else (message, address)
                 if not isinstance(payload, bytes | bytearray | memoryview):
@@ -203,15 +205,27 @@ class UDPSender(Component):
             except OSError as exc:
                 if exc.errno not in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH):
                     raise DeviceError(f"{self.path}: no datagram to {address_text(to)}: {exc}") from exc
-                self.unreachable += 1
-                if self.unreachable == 1:
+                answers = _answers(sock)
+                if not self.unreachable:
                     log.warning("%s: %s: %s", self.path, address_text(to), exc)
-                if exc.errno == errno.ECONNREFUSED:
-                    continue  # the answer to an earlier one: this one has not been sent yet
-                return
+                self.unreachable += answers or 1
+                if not answers:
+                    return
+                # They are to earlier ones: this one has not been sent yet.
             else:
                 self.sent += 1
                 return
+
+
+def _answers(sock: socket.socket) -> int:
+    """How many datagrams the network has said that nobody takes, since this was asked last (Linux)."""
+    count = 0
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError):
+            while True:
+                sock.recv(1, socket.MSG_ERRQUEUE)
+                count += 1
+    return count
 
 
 async def _writable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
