@@ -12,6 +12,7 @@ __all__ = ["measure", "run"]
 
 COMPONENTS = 100_000
 WAKES = 800
+WAKE_ROUNDS = 15
 THREAD_MESSAGES = 500_000
 TIMERS = 100_000
 IDLE_S = 2.0
@@ -75,7 +76,8 @@ PAIRS = (
 
 def _threads(options: Options) -> Table:
     rounds = 1 if options.quick else 5
-    wakes = medians("wake", tuple(name for pair in PAIRS for name in pair), options.scaled(WAKES), rounds)
+    contestants = tuple(name for pair in PAIRS for name in pair)
+    wakes = medians("wake", contestants, options.scaled(WAKES), 1 if options.quick else WAKE_ROUNDS)
     rates = medians("thread", ("axonlike", "asyncio", "raw"), options.scaled(THREAD_MESSAGES), rounds)
     table = Table("Thread -> component", ("wake p50 us", "wake p99 us", "million messages/s"))
     labels = {
