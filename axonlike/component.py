@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
@@ -672,11 +672,12 @@ class Component(Part):
             if not (isinstance(sender, Component) and sender._feeds(self) and self._is_fed_beside(sender)):
                 scheduler.input_ended(self)
 
-    def _is_fed_beside(self, sender: Component) -> bool:
-        """Do other producers than `sender` (and the chassis out of which it sends) still feed it?"""
+    def _is_fed_beside(self, sender: Component, aside: Container[str] = ()) -> bool:
+        """Do others than `sender` (and the chassis out of which it sends) still feed it, but in boxes `aside`?"""
         return any(
             feeder is not sender and not (isinstance(feeder, Component) and sender.is_within(feeder))
             for inbox in self._inputs()
+            if inbox.name not in aside
             for feeder in inbox.feeders or ()
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Container, Generator, Mapping
 from typing import Any, ClassVar
 
 from axonlike.chassis.hollow import hand_to_control
@@ -68,6 +68,10 @@ class Carousel(Slot):
     def has_producers(self) -> bool:
         """Its own input is `next`; the inbox is the child's, also while there is none."""
         return bool(self.open_inbox("next").feeders)
+
+    def _is_fed_beside(self, sender: Component, aside: Container[str] = ("next",)) -> bool:
+        """ProducerFinished tells of data: who feeds `next` does not hold it back."""
+        return super()._is_fed_beside(sender, aside)
 
     def controlled(self, message: Any) -> None:
         if not isinstance(message, ProducerFinished):

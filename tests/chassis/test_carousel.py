@@ -147,6 +147,45 @@ def test_producer_finished_lets_the_child_finish_and_asks_for_no_more() -> None:
     assert control.kinds == ["ProducerFinished"]
 
 
+@pytest.mark.parametrize("first_name_s", [0.0, 1.0])
+def test_producer_finished_before_the_first_child_counts_once_that_has_had_the_data(first_name_s: float) -> None:
+    child = Probe(seconds_each=3.0)
+    carousel = Carousel(lambda _: child)
+    names = Feeder([PAUSE(first_name_s), "x", PAUSE(100)])
+    names.link((names, "outbox"), (carousel, "next"))
+    run_virtual(Pipeline(Feeder([1, 2, 3]), carousel), names, end := EndOf(carousel))
+    assert child.messages == [1, 2, 3]
+    assert end.at_s == first_name_s + 9.0
+
+
+def test_producer_finished_ends_one_that_has_no_child_and_no_data() -> None:
+    carousel = Carousel(lambda _: Probe())
+    names = Feeder([PAUSE(100), "x"])
+    names.link((names, "outbox"), (carousel, "next"))
+    run_virtual(Pipeline(Feeder([]), carousel), names, end := EndOf(carousel))
+    assert end.at_s == 0.0
+
+
+def test_a_child_asked_for_before_producer_finished_is_made() -> None:
+    class First(Component):
+        """Asks for a child, and is over, while the Carousel has not had its turn."""
+
+        def main(self) -> Generator[Any, Any, None]:
+            self.send("ab", "names")
+            yield
+
+        Outboxes = {"names": ""}
+
+    probe = Probe()
+    first, carousel = First(), Carousel(Feeder)
+    names = Feeder([PAUSE(100)])
+    names.link((names, "outbox"), (carousel, "next"))
+    first.link((first, "names"), (carousel, "next"))
+    run_virtual(Pipeline(first, carousel, probe), names, end := EndOf(carousel))
+    assert probe.messages == ["a", "b"]
+    assert end.at_s == 0.0
+
+
 def test_producer_finished_never_overtakes_data_that_waits_for_a_child() -> None:
     probe = Probe()
     carousel = Carousel(Numbered)

@@ -15,6 +15,7 @@ from axonlike.box import Inbox
 from axonlike.errors import Deadlock, NameNotProvided
 from axonlike.restarts import Backoff, RestartLimit
 from axonlike.scheduler import Scheduler
+from axonlike.testing import VirtualLoop, run_virtual
 
 
 class Sends(Component):
@@ -123,7 +124,7 @@ def test_a_full_box_does_not_delay_the_stop_of_what_awaits_a_future() -> None:
                 self.stopped_s = self.scheduler.time() - began_s  # type: ignore[union-attr]
 
     awaits = Awaits()
-    run(Pipeline(awaits, Rests(0.5), limit=1), Does(awaits.stop, 0.05))
+    run_virtual(Pipeline(awaits, Rests(0.5), limit=1), Does(awaits.stop, 0.05))
     assert 0 < awaits.stopped_s < 0.4
 
 
@@ -159,6 +160,7 @@ def test_cancelling_an_async_body_reaches_it_while_it_rests_in_the_deque(monkeyp
 def test_a_future_that_was_done_when_its_waiter_was_cancelled_releases_nothing_later() -> None:
     class Awaits(Component):
         slept = False
+        future: asyncio.Future[None] | None = None
 
         async def main(self) -> None:
             self.task = asyncio.current_task()
@@ -171,6 +173,8 @@ def test_a_future_that_was_done_when_its_waiter_was_cancelled_releases_nothing_l
 
     class Cancels(Component):
         def main(self) -> Generator[Any, Any, None]:
+            while awaits.future is None:
+                yield
             yield
             awaits.future.set_result(None)
             assert awaits.task is not None
@@ -233,7 +237,7 @@ def test_a_part_that_backs_off_does_not_keep_those_behind_it_out_of_a_box() -> N
     fails._restarts = RestartLimit(backoff=Backoff(1.0, 1.0, jitter=0.0))
     for part in (fails, sender):
         part.link((part, "outbox"), (slow, "inbox"))
-    run(fails, sender, slow)
+    run_virtual(fails, sender, slow)
     assert max(slow.at_s) < 0.5
 
 
@@ -297,7 +301,7 @@ def test_an_async_body_that_is_stopped_amid_a_loop_over_a_full_box_ends_at_once(
                 yield
 
     loops = Loops().configure_inbox(limit=3)
-    Scheduler(stop_deadline_s=0.5).run(Pipeline(Fills(), loops), Does(loops.stop, 0.05))
+    Scheduler(stop_deadline_s=0.5, loop_factory=VirtualLoop).run(Pipeline(Fills(), loops), Does(loops.stop, 0.05))
     assert "did not stop" not in caplog.text
     assert loops.ended
 
