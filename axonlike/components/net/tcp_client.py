@@ -164,6 +164,8 @@ class TCPClient(Driven):
             try:
                 await self._try()
             except OSError as exc:  # TimeoutError is one
+                if self._task is None:  # stopped meanwhile
+                    return
                 reason = self._why(exc)
                 if not self.reconnect:
                     raise CannotConnect(
@@ -325,9 +327,11 @@ class TCPClient(Driven):
         super().end()
 
     def stopped(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        task, self._task = self._task, None
+        # The task that made a connection may have one turn to go when that stands already: a cancel would close it
+        # under the sender, which has what is to leave.
+        if task is not None and not self.connected:
+            task.cancel()
         self._lookup = None
 
     def stop_children(self, reason: str) -> Sequence[Part]:

@@ -24,6 +24,7 @@ from axonlike.components.net import (
     SingleServer,
     TCPClient,
 )
+from axonlike.components.net.connection import Wire
 from axonlike.components.net.tcp_client import resolve_address
 from axonlike.errors import ComponentError, UsageError
 from axonlike.testing import Feeder, Probe, Stalled
@@ -384,6 +385,36 @@ def test_stopping_it_sends_what_it_has_taken(net: Net) -> None:
             for number in range(500):
                 feed.send(str(number))
             client.stop()
+            assert await peer.rest() == "".join(f"{i}\n" for i in range(500)).encode()
+            await until(lambda: client.ended)
+
+    net(main)
+
+
+@pytest.mark.parametrize("turns_later", range(4))
+def test_stopping_it_in_the_moment_it_connects_sends_what_it_has_taken(net: Net, turns_later: int) -> None:
+    """The task that connects is not over when the connection stands, and being cancelled it would close that."""
+
+    class Stops(TCPClient):
+        def wire_made(self, wire: Wire) -> None:
+            super().wire_made(wire)
+            self.send_and_stop(turns_later)
+
+        def send_and_stop(self, turns_to_wait: int) -> None:
+            if turns_to_wait:
+                asyncio.get_running_loop().call_soon(self.send_and_stop, turns_to_wait - 1)
+                return
+            for number in range(500):
+                feed.send(str(number))
+            self.stop()
+
+    feed = Tap()
+
+    async def main(s: Scheduler) -> None:
+        with listening() as server:
+            client = Stops("127.0.0.1", server.port)
+            s.activate(Pipeline(feed, client), Probe())
+            peer = await server.accept()
             assert await peer.rest() == "".join(f"{i}\n" for i in range(500)).encode()
             await until(lambda: client.ended)
 
