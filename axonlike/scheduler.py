@@ -428,7 +428,7 @@ class Scheduler:
         # What is posted to a loop that then closes is never called: the end of the run answers for it.
         self._unanswered[answer] = None
         try:
-            if not self.call_from_thread(ask) or self.state == "ended":
+            if not self.call_from_thread(ask) or (self.state == "ended" and not answer.done()):
                 raise over
             return answer.result(timeout_s)
         except CancelledError:

@@ -44,7 +44,7 @@ HANG_GUARD_S = 120.0
 HANG_GUARD_STEP_S = 1.0  # so much shorter may it be
 SOAK_PATIENCE = 200  # as many times as many examples take
 EXIT_GUARD_S = 10.0
-GRACE_S = 2.0
+GRACE_S = 10.0  # a thread on its way out may stand still for seconds
 GRACE_STEP_S = 0.01
 
 # The same examples in each run: a change is judged by what it changed. `make soak` looks for new ones.

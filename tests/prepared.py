@@ -32,7 +32,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["DEVNULL", "OF_EXAMPLES", "PIPE", "Running", "begin", "run", "start"]
+__all__ = ["DEVNULL", "OF_EXAMPLES", "PIPE", "Running", "begin", "is_quiet", "run", "start"]
 
 DEVNULL, PIPE = subprocess.DEVNULL, subprocess.PIPE
 _HANG_GUARD_S = 100.0
@@ -121,7 +121,8 @@ class Running:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended since
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -164,6 +165,11 @@ def run(
         return subprocess.CompletedProcess(
             [str(word) for word in program], running.wait(), out.read().decode(), errors.read().decode()
         )
+
+
+def is_quiet(errors: str) -> bool:
+    """Nothing on standard error; on a machine that stalls for a second the watchdog may say so."""
+    return errors == "" or "has held the scheduler for" in errors
 
 
 # -- in the process that forks

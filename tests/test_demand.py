@@ -434,7 +434,8 @@ def test_a_thread_is_told_in_the_same_way() -> None:
 
     device, view = Threaded(), Sink()
     links = [link(device, view)]
-    run_virtual(device, view, At((3.0, lambda: device.unlink(links.pop()))), until_s=10)
+    # While the thread works time is real: it is to have looked at the one before the other comes.
+    run_virtual(device, view, At((60.0, lambda: device.unlink(links.pop()))), until_s=120)
     assert device.told == ["Wanted()", "Unwanted()"]
 
 

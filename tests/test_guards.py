@@ -63,7 +63,7 @@ def test_that_fails():
 """
 
 A_HANG = """
-@pytest.mark.hang_guard(0.2)
+@pytest.mark.hang_guard(4)
 def test_that_hangs():
     threading.Event().wait()
 """
@@ -108,7 +108,8 @@ def _run(
 def leaking(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """One run of all that ends by itself: what one of them leaves is there when the next begins."""
     tests = LEAKS_OF_EACH_KIND + NO_LEAK + FAILS_AND_LEAKS
-    return _run(tmp_path_factory.mktemp("leaking"), tests, environment={"AXONLIKE_SHUFFLE": "17"})
+    changed = ("GRACE_S = 10.0", "GRACE_S = 4.0")  # it is waited for in vain
+    return _run(tmp_path_factory.mktemp("leaking"), tests, changed, environment={"AXONLIKE_SHUFFLE": "17"})
 
 
 def _outcomes(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -151,7 +152,7 @@ def test_a_hanging_test_ends_the_run_and_shows_where_it_hangs(tmp_path: Path) ->
 
 
 def test_a_hang_is_seen_too_when_the_guard_was_started_for_a_test_before(tmp_path: Path) -> None:
-    done = _run(tmp_path, A_HANG_AFTER_OTHERS, ("HANG_GUARD_S = 120.0", "HANG_GUARD_S = 2.0"))
+    done = _run(tmp_path, A_HANG_AFTER_OTHERS, ("HANG_GUARD_S = 120.0", "HANG_GUARD_S = 5.0"))
     assert "in test_that_hangs" in done.stderr
     assert done.returncode == 1
 

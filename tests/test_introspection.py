@@ -15,10 +15,10 @@ from axonlike import Component, Graphline, Pipeline, Scheduler, Supervisor, Thre
 from axonlike.backplane import Backplane, PublishTo, SubscribeTo
 from axonlike.components.net import SimpleServer, SingleServer, TCPClient, UDPReceiver
 from axonlike.driven import Driven
+from axonlike.instruments import stack_of
 from axonlike.introspection import GraphSnapshot, NoSnapshot, describe, rates, snapshot, snapshot_of
 from axonlike.testing import PAUSE, Feeder, Probe, Stalled, run_virtual
 from tests.chassis.doubles import Numbered
-from tests.components.net.peers import free_port
 
 
 class Looks(Component):
@@ -213,7 +213,7 @@ def test_rates_are_messages_a_second_between_two_snapshots() -> None:
 def test_from_another_thread() -> None:
     pipeline = Pipeline(Numbered("n"), Stalled())
     with background(pipeline) as scheduler:
-        graph = snapshot(scheduler)
+        graph = until(scheduler, lambda graph: graph.part("Pipeline/n").state == "WAITING")  # its first turn is over
     assert graph.state == "running"
     assert graph.part("Pipeline/n").why == "waits for a message in 'inbox', and nobody feeds it"
     assert graph.held_by == ("the block that uses it",)
@@ -252,6 +252,9 @@ def test_a_step_that_holds_the_scheduler_is_named() -> None:
 
     with background(Hog()) as scheduler:
         held.wait()
+        assert scheduler.thread_id is not None
+        while "release.wait()" not in stack_of(scheduler.thread_id):  # it may be late on its way there
+            time.sleep(0.005)
         with pytest.raises(NoSnapshot, match="Hog holds it") as caught:
             snapshot(scheduler, timeout_s=0.01)
         release.set()
@@ -323,10 +326,11 @@ def listens(graph: GraphSnapshot) -> bool:
 
 @pytest.mark.net
 def test_what_sockets_bring_messages_to_says_what_it_waits_for() -> None:
-    unused_port = free_port()
     server = SimpleServer(lambda: SubscribeTo("x"), 0, announce=False)
-    client = TCPClient("127.0.0.1", unused_port, first_retry_s=30)
-    with Scheduler() as scheduler:
+    with socket.socket() as unused, Scheduler() as scheduler:
+        unused.bind(("127.0.0.1", 0))  # nobody else can listen there meanwhile
+        unused_port = unused.getsockname()[1]
+        client = TCPClient("127.0.0.1", unused_port, first_retry_s=30)
         single = SingleServer(0, announce=False)
         scheduler.activate(Backplane("x"), server, client, UDPReceiver(0), SubscribeTo("x"), Lone(), single)
         until(scheduler, listens)

@@ -134,6 +134,7 @@ def test_observation_is_no_part_and_keeps_no_run_alive() -> None:
     sink = Sink()
     scheduler = Scheduler(observe=True)
     seen: list[str] = []
+    looked = threading.Event()
 
     class Looks(threading.Thread):
         def run(self) -> None:
@@ -141,13 +142,15 @@ def test_observation_is_no_part_and_keeps_no_run_alive() -> None:
                 try:
                     while True:
                         system.look(measure=True)
+                        looked.set()
                 except SystemEnded as exc:
                     seen.append(str(exc))
 
     class Short(Component):
         def main(self) -> Any:
             looks.start()
-            yield self.sleep(0.2)
+            while not looked.is_set():
+                yield self.sleep(0.01)
             self.send(1)
 
     looks = Looks()
@@ -500,6 +503,7 @@ def test_a_tap_shows_each_message_in_order_and_the_receiver_gets_them_all() -> N
         tap = system.tap("Numbers.outbox")
         feed(scheduler, numbers, 500)
         assert taken(tap, 500) == [str(n) for n in range(3, 503)]
+        wait_until(lambda: len(sink.got) >= 503)  # shown when sent, which is before it is taken
         assert sink.got == list(range(503))
         system.close()
         wait_until(lambda: type(numbers._links) is dict)

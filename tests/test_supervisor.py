@@ -11,6 +11,7 @@ import pytest
 from axonlike import Component, Crashed, Graphline, Par, Pipeline, Seq, Supervisor, ThreadedComponent
 from axonlike.backplane import Backplane, PublishTo, SubscribeTo
 from axonlike.errors import ComponentError, WiringError
+from axonlike.instruments import stack_of
 from axonlike.supervisor import TooManyRestarts
 from axonlike.testing import PAUSE, Feeder, Probe, run_virtual
 from tests.chassis.doubles import ControlProbe, EndOf, Numbered, StopAfter, Take
@@ -401,16 +402,16 @@ def test_a_second_failure_during_a_restart_of_the_rest_takes_more_with_it() -> N
 
 def test_row_27_a_child_that_hangs_at_stop_is_abandoned_and_named(caplog: pytest.LogCaptureFixture) -> None:
     released = threading.Event()
-    hanging = threading.Event()
+    hanging: list[int] = []
 
     class Hangs(ThreadedComponent):
         def main(self) -> None:
-            hanging.set()
+            hanging.append(threading.get_ident())
             released.wait()
 
     class Breaks(Component):
         def main(self) -> Generator[Any, Any, None]:
-            while not hanging.is_set():
+            while not hanging or "released.wait()" not in stack_of(hanging[0]):  # it may be late on its way there
                 yield
             raise ValueError("no")
 

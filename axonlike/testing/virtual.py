@@ -137,7 +137,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 _NAP_S = 0.005
-_MANY_LOOKS = 20  # of a loop that is busy there is one a millisecond
+_LOOK_S = 0.002  # of a loop that is busy there is one look a millisecond; what is longer the machine stood still
 
 
 class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type, unused-ignore]
@@ -147,8 +147,8 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-t
         super().__init__()
         self._loop = loop
         self._instant_s = -1.0
-        self._busy_since_s = 0.0
-        self._looks = 0
+        self._busy_s = 0.0
+        self._looked_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
@@ -178,10 +178,11 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-t
     def _look_for_busyness(self) -> None:
         loop, real_s = self._loop, time.monotonic()
         if loop.clock.time() != self._instant_s:
-            self._instant_s, self._busy_since_s, self._looks = loop.clock.time(), real_s, 0
-        self._looks += 1
-        # One long step (the machine has other things to do, too) does not make a graph one that never rests.
-        if real_s - self._busy_since_s > loop.busy_s and self._looks > _MANY_LOOKS:
+            self._instant_s, self._busy_s = loop.clock.time(), 0.0
+        else:
+            self._busy_s += min(real_s - self._looked_s, _LOOK_S)
+        self._looked_s = real_s
+        if self._busy_s > loop.busy_s:
             loop._jump_past_the_busy()
 
 

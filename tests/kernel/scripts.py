@@ -9,7 +9,6 @@ import sys
 import tempfile
 import textwrap
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,6 @@ class Done:
     code: int
     out: str
     err: str
-    seconds_after_signal: float
 
     @property
     def lines(self) -> list[str]:
@@ -78,7 +76,6 @@ def run_script(
                 seen.append(line)
                 if line == "ready\n":
                     break
-            began_s = time.monotonic()
             for index, number in enumerate(signals):
                 if index:
                     with pytest.raises(subprocess.TimeoutExpired):
@@ -87,7 +84,6 @@ def run_script(
             # Not communicate(): it would not see what the loop above has read ahead.
             out = process.stdout.read()
             code = process.wait()
-            ended_s = time.monotonic()
         finally:
             guard.cancel()
             guard.join()
@@ -95,4 +91,4 @@ def run_script(
             process.wait()
             process.stdout.close()
         err.seek(0)
-        return Done(code, "".join(seen) + out, err.read(), ended_s - began_s)
+        return Done(code, "".join(seen) + out, err.read())

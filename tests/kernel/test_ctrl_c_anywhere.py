@@ -174,7 +174,7 @@ def sweep(positions: list[int], path: Path) -> None:
         assert len(os.listdir("/proc/self/fd")) == descriptors, f"a descriptor is left {where}"
         for thread in threading.enumerate():
             if thread.name.startswith("axonlike"):
-                thread.join(2.0)
+                thread.join(20.0)  # the run is over a moment before its thread has gone
         assert not set(threading.enumerate()) - threads, f"a thread is left {where}"
 
 

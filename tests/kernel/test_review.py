@@ -270,7 +270,7 @@ def test_joining_with_a_time_out_again_and_again_leaves_nothing() -> None:
             self.left = len(other._joined_by or ())
 
     joins = Joins()
-    run(joins)
+    run_virtual(joins)
     assert joins.left == 1
 
 
@@ -320,7 +320,7 @@ def test_a_deadlock_stops_the_one_whose_step_came_before_it_was_found(caplog: py
     a, b = Circles().configure_inbox(limit=1), Circles().configure_inbox(limit=1)
     a.link((a, "outbox"), (b, "inbox"))
     a.link((b, "outbox"), (a, "inbox"))
-    scheduler = Scheduler(stop_deadline_s=0.5)
+    scheduler = Scheduler(stop_deadline_s=0.5, loop_factory=VirtualLoop)
     with pytest.raises(Deadlock):
         scheduler.run(a, Sleeps(), b)
     assert "did not stop" not in caplog.text

@@ -171,7 +171,7 @@ def test_rule_02_an_unbounded_box_knows_no_runaway() -> None:
 def test_rule_02_await_send_and_a_threads_send_suspend_at_the_limit_itself(factory: Callable[[], Any]) -> None:
     source, stalled = factory(), Stalled(limit=5)
     linked(source, stalled)
-    run_virtual(source, stalled, until_s=0.05)
+    run_virtual(source, stalled, until_s=25.0)  # real seconds until the thread rests, virtual ones from then on
     (box,) = stalled.statistics()
     assert box.offered == 5
 

@@ -520,11 +520,20 @@ class Reads(ThreadedComponent):
 def test_row_36_rule_16_a_thread_in_a_foreign_call_is_abandoned_at_the_deadline_and_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    class Stops(Component):
+        """Ends the run when the thread has sent what it read and is in its second call."""
+
+        def main(self) -> Generator[Any, Any, None]:
+            while not (probe.messages and device.reads == 1 and device.entered.is_set()):
+                yield self.sleep(0.001)
+            assert self.scheduler is not None
+            self.scheduler.stop()
+
     device = BlockingDevice(1, deaf=True)
     part, probe = Reads(device), Probe()
     try:
         with caplog.at_level(logging.WARNING, "axonlike"):
-            run_virtual(Pipeline(part, probe), until_s=0.05, stop_deadline_s=0.1)
+            run_virtual(Pipeline(part, probe), Stops(), stop_deadline_s=0.1)
     finally:
         device.let_go()
     (record,) = caplog.records

@@ -21,6 +21,9 @@ pytestmark = pytest.mark.hang_guard(60)
 
 # Some of the scripts here hold the scheduler in a step that sleeps, which is the same to it and leaves the processor to
 # other tests. That a step which computes is interrupted too is shown after the deadline.
+#
+# A second after force the process is ended. Where an orderly end is looked for all the same, `os._exit` is taken out of
+# that script: on a busy machine the end may need longer. What then does not end is killed by run_script.
 
 # uvloop is what scripts run on where it is installed; asyncio's own loop follows in the full tier.
 LOOPS = pytest.mark.parametrize(
@@ -38,7 +41,8 @@ def scheduler_with(loop: str, options: str = "") -> str:
 @LOOPS
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_row_21_rule_23_a_signal_stops_in_order_and_tells_the_exit_code(number: int, code: int, loop: str) -> None:
-    done = run_script(f"{scheduler_with(loop)}.run(Says('a', ''), Says('b'))", number)
+    # No watchdog: on a busy machine it has something to say even of such steps.
+    done = run_script(f"{scheduler_with(loop, 'watchdog_s=None')}.run(Says('a', ''), Says('b'))", number)
     assert done.code == code, done.err
     assert done.lines[-2:] == ["b closed", "a closed"]
     assert done.err == ""
@@ -71,11 +75,12 @@ def test_rule_23_nothing_is_raised_inside_a_component_before_the_deadline() -> N
 def test_rule_23_after_the_deadline_keyboard_interrupt_is_raised_in_the_running_step(loop: str) -> None:
     done = run_script(
         f"""
+        os._exit = lambda code: None
         class Hog(Component):
             def main(self):
                 yield
-                say("ready")
                 try:
+                    say("ready")
                     while True:
                         pass
                 except KeyboardInterrupt:
@@ -88,7 +93,6 @@ def test_rule_23_after_the_deadline_keyboard_interrupt_is_raised_in_the_running_
     assert done.code == 143, done.err
     assert "interrupted" in done.lines
     assert "other closed" in done.lines
-    assert done.seconds_after_signal < 3
 
 
 @pytest.mark.slow
@@ -97,9 +101,9 @@ def test_rule_23_a_second_later_a_thread_ends_the_process() -> None:
         """
         class Stubborn(Component):
             def main(self):
-                say("ready")
                 while True:
                     try:
+                        say("ready")
                         while True:
                             time.sleep(0.01)
                     except KeyboardInterrupt:
@@ -116,43 +120,50 @@ def test_rule_23_a_second_later_a_thread_ends_the_process() -> None:
 def test_row_20_a_second_ctrl_c_is_at_once() -> None:
     done = run_script(
         """
+        os._exit = lambda code: None
         class Hog(Component):
             def main(self):
                 yield
                 say("ready")
+                while not self.scheduler._interrupted_by:
+                    time.sleep(0.01)
+                os.kill(os.getpid(), signal.SIGINT)  # now: two that come before one is handled are one to Python
                 while True:
                     time.sleep(0.01)
-        run(Says("other", ""), Hog())
+        Scheduler(stop_deadline_s=1000).run(Says("other", ""), Hog())
         """,
         signal.SIGINT,
-        signal.SIGINT,
     )
-    assert done.code == 130, done.err
+    assert done.code == 130, done.err  # it would not have come to its deadline
     assert "other closed" in done.lines
-    assert done.seconds_after_signal < 1 + 0.2 + 1
 
 
 @pytest.mark.parametrize(("number", "remedy"), [(signal.SIGINT, "Ctrl-C again ends it now"), (signal.SIGTERM, "")])
 def test_rule_23_the_first_signal_names_a_step_that_does_not_end(number: int, remedy: str) -> None:
     done = run_script(
         """
+        logging.disable()  # so that nothing else is written to stderr
         class Hog(Component):
             def main(self):
                 yield
-                while self.scheduler.held_s < 1:
+                while self.scheduler.held_s < 2:
                     time.sleep(0.01)
                 say("ready")
-                while True:
+                while not os.fstat(2).st_size:
                     time.sleep(0.01)
-        Scheduler(stop_deadline_s=0.6, watchdog_s=0.2).run(Hog())
+                time.sleep(0.5)  # in which it is not told again
+                yield
+        Scheduler(stop_deadline_s=25, watchdog_s=0.2).run(Hog())
         """,
         number,
     )
     assert done.code == 128 + number, done.err
-    told = [line for line in done.err.splitlines() if line.startswith("axonlike: stopping; Hog has not come to a")]
+    told = re.findall(r"^axonlike: stopping; Hog has not come to a yield for (\d+) s; (.*)$", done.err, re.MULTILINE)
     assert len(told) == 1, done.err
-    assert remedy in told[0]
-    assert "it is interrupted in " in told[0]
+    held_s, outlook = told[0]
+    assert int(held_s) >= 2  # by what the watchdog knows: without it, it would be told after one
+    assert remedy in outlook
+    assert re.search("it is interrupted in 2[0-5] s$", outlook)
 
 
 def test_rule_23_without_a_watchdog_it_is_named_a_second_later() -> None:
@@ -162,31 +173,39 @@ def test_rule_23_without_a_watchdog_it_is_named_a_second_later() -> None:
             def main(self):
                 yield
                 say("ready")
-                while True:
+                while not os.fstat(2).st_size:
                     time.sleep(0.01)
-        Scheduler(stop_deadline_s=1.5, watchdog_s=None).run(Hog())
+                time.sleep(0.5)  # in which it is not told again
+                yield
+        Scheduler(stop_deadline_s=25, watchdog_s=None).run(Hog())
         """,
         signal.SIGINT,
     )
     assert done.code == 130, done.err
-    assert done.err.count("stopping; Hog has not come to a yield for 1 s") == 1, done.err
+    # More than one second where the machine is busy, but never less.
+    assert len(re.findall(r"stopping; Hog has not come to a yield for [1-9]\d* s", done.err)) == 1, done.err
+    assert done.err.count("stopping; ") == 1, done.err
 
 
 @pytest.mark.slow
 def test_row_20_a_second_ctrl_c_gives_up_a_thread_that_does_not_listen() -> None:
     done = run_script(
         """
+        os._exit = lambda code: None
         class Deaf(ThreadedComponent):
             def main(self):
+                while not self.stopping:
+                    time.sleep(0.01)
+                time.sleep(0.2)  # the scheduler has nothing to do then
+                # The second only now: two that come before one is handled are one to Python.
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
                 threading.Event().wait()
-        run(Deaf(), Says("other"))
+        Scheduler(stop_deadline_s=1000).run(Deaf(), Says("other"))
         """,
         signal.SIGINT,
-        signal.SIGINT,
     )
-    assert done.code == 130, done.err
+    assert done.code == 130, done.err  # it would not have come to its deadline
     assert "other closed" in done.lines
-    assert done.seconds_after_signal < 3
 
 
 @pytest.mark.slow
@@ -200,11 +219,10 @@ def test_rule_23_a_second_sigterm_is_not_a_second_ctrl_c() -> None:
                     while True:
                         yield self.sleep(1)
                 finally:
-                    time.sleep(0.6)
+                    signal.raise_signal(signal.SIGTERM)  # the second: the first has brought us here
                     say("closed in order")
         run(Long())
         """,
-        signal.SIGTERM,
         signal.SIGTERM,
     )
     assert (done.code, done.lines) == (143, ["ready", "closed in order"]), done.err
@@ -309,11 +327,18 @@ def test_row_02_exit_codes_of_a_script() -> None:
 def test_row_05_a_step_that_never_yields_is_named_with_its_stack_and_ctrl_c_still_works() -> None:
     done = run_script(
         """
+        class Says_when_told(logging.Handler):
+            whole = False
+            def emit(self, record):
+                text = record.getMessage()
+                if self.whole and text.startswith("still held"):
+                    say("ready")  # not before: the watchdog's thread may be late
+                self.whole = self.whole or "in in_here" in text
         logging.basicConfig()
+        logging.getLogger().addHandler(Says_when_told())
         class Sleeps(Component):
             def main(self):
                 yield
-                say("ready")
                 self.in_here()
             def in_here(self):
                 time.sleep(60)
@@ -326,18 +351,23 @@ def test_row_05_a_step_that_never_yields_is_named_with_its_stack_and_ctrl_c_stil
     assert "in in_here" in done.err
     assert "make it a ThreadedComponent" in done.err
     # Told whole once, and in one line at doubled times, not at every look.
-    assert done.err.count("has held the scheduler") == done.err.count("in in_here") == 1
+    assert done.err.count("in in_here") == 1
     still = re.findall(r"still held by Pipeline/Sleeps for \d+\.\d s at .*:\d+$", done.err, re.MULTILINE)
-    assert 1 <= len(still) <= 5
+    assert 1 <= len(still) <= 9  # in half a minute; of looks there are some 25 between the signal and the end
 
 
 def test_row_05_a_main_without_a_yield_that_never_returns_is_named_too() -> None:
     done = run_script(
         """
+        os._exit = lambda code: None
+        class Says_when_told(logging.Handler):
+            def emit(self, record):
+                if "in main" in record.getMessage():
+                    say("ready")  # not before: the watchdog's thread may be late
         logging.basicConfig()
+        logging.getLogger().addHandler(Says_when_told())
         class Forgot(Component):
             def main(self):
-                say("ready")
                 try:
                     while True:
                         self.wait("inbox")
@@ -367,7 +397,7 @@ def test_row_22_a_closed_stdout_ends_quietly() -> None:
         os.close(reader)
         os.dup2(writer, 1)
         try:
-            run(Prints())
+            Scheduler(watchdog_s=None).run(Prints())  # the watchdog would tell of a step that a busy machine holds up
         except Exception as exc:
             os.write(2, type(exc.cause).__name__.encode())
             os._exit(3)

@@ -15,7 +15,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="descrip
 
 
 def test_a_thread_that_stays_is_named_and_one_that_ends_soon_is_none() -> None:
-    with no_leaks():
+    with no_leaks(grace_s=20.0):
         threading.Timer(0.02, lambda: None).start()
     stay = threading.Event()
     thread = threading.Thread(target=stay.wait, name="stays")

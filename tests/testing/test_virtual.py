@@ -148,6 +148,21 @@ def test_one_long_step_does_not_move_time() -> None:
     assert probe.timed == [(0.0, "first"), (1.0, "second")]
 
 
+def test_a_machine_that_stands_still_among_many_short_turns_does_not_move_time() -> None:
+    async def turns() -> None:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        loop.call_later(1000.0, lambda: None)
+        for number in range(60):
+            if number == 50:
+                time.sleep(0.15)
+            await asyncio.sleep(0)
+        assert loop.time() == began_s
+
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(busy_s=0.1)) as runner:
+        runner.run(turns())
+
+
 def test_when_nothing_can_ever_happen_it_says_so() -> None:
     async def never() -> None:
         await asyncio.get_running_loop().create_future()

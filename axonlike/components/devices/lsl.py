@@ -57,6 +57,8 @@ _RESOLVE_STEP_S = 0.5  # how soon Shutdown is noticed while a stream is looked f
 _LIST_S = 1.0  # how long the streams that there are get to answer
 _CORRECT_EVERY_S = 5.0
 _FIRST_RETRY_S = 0.1
+_CLOSE_NS = 100_000  # two clocks read within this are read at the same time
+_CLOCK_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +288,22 @@ class LSLInlet(ThreadedSource):
         self.send(Chunk(data, info, index, self._unix_ns(float(stamps[0]))))
 
     def _unix_ns(self, stamp_s: float) -> int:
-        ago_s = float(self._lsl.local_clock()) - (stamp_s + self._correction_s)
-        return time.time_ns() - round(ago_s * 1e9)
+        now_s, now_ns = _both_clocks(self._lsl)
+        return now_ns - round((now_s - (stamp_s + self._correction_s)) * 1e9)
+
+
+def _both_clocks(lsl: Any) -> tuple[float, int]:
+    """LSL's clock, and ns since 1970 at the same time: of some tries the closest, for this thread may stand still."""
+    closest_ns, found = math.inf, (0.0, 0)
+    for _ in range(_CLOCK_TRIES):
+        before_ns = time.time_ns()
+        now_s = float(lsl.local_clock())
+        after_ns = time.time_ns()
+        if 0 <= after_ns - before_ns < closest_ns:
+            closest_ns, found = after_ns - before_ns, (now_s, (before_ns + after_ns) // 2)
+        if closest_ns < _CLOSE_NS:
+            break
+    return found
 
 
 class LSLOutlet(ThreadedComponent):
@@ -370,8 +386,8 @@ class LSLOutlet(ThreadedComponent):
             values = values + np.asarray(0.0 if info.offset is None else info.offset)
         last_ns = chunk.time_ns_of(rows - 1)
         # LSL stamps a chunk by its last row, and counts back by the rate.
-        now_s = float(self._lsl.local_clock())
-        stamp_s = now_s if last_ns is None else now_s - (time.time_ns() - last_ns) * 1e-9
+        now_s, now_ns = _both_clocks(self._lsl)
+        stamp_s = now_s if last_ns is None else now_s - (now_ns - last_ns) * 1e-9
         self._outlet.push_chunk(np.ascontiguousarray(values.reshape(rows, -1), self._dtype), stamp_s)
         self.sent_rows += rows
 

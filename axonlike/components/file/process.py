@@ -11,11 +11,14 @@ leader has not been waited for, so that its number cannot have been given to str
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import os
 import signal
 import subprocess
+import termios
 import time
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -158,11 +161,7 @@ class Subprocess(DescriptorComponent):
                 stdin = pipes.stdin
                 now_s = time.monotonic()
                 if give_up_s is not None and now_s >= give_up_s:
-                    log.warning(
-                        "%s: %s has ended, and something that it started still holds its output; ending that",
-                        self.path, self.command[0],
-                    )  # fmt: skip
-                    _signal_group(pipes.process, signal.SIGKILL)
+                    self._give_up(pipes)
                     break
                 ready = self.wait_io(
                     [*pipes.outputs, *(watch.fds if give_up_s is None else ())],
@@ -183,9 +182,38 @@ class Subprocess(DescriptorComponent):
                     pipes.close_stdin()
         self.unsent_bytes += len(unsent)
 
-    def _read(self, pipes: _Pipes, fd: int) -> None:
+    def _give_up(self, pipes: _Pipes) -> None:
+        """The process has ended, and its pipes were not read to their end within `grace_s`."""
+        # That may be our receivers' doing: then all of it lies there.
+        self._read_what_is_there(pipes)
+        if not pipes.outputs:
+            return
+        log.warning(
+            "%s: %s has ended, and something that it started still holds its output; ending that",
+            self.path, self.command[0],
+        )  # fmt: skip
+        _signal_group(pipes.process, signal.SIGKILL)
+        self._read_what_is_there(pipes)
+        for fd in tuple(pipes.outputs):
+            self._take(pipes, fd, b"")
+
+    def _read_what_is_there(self, pipes: _Pipes) -> None:
+        """What lies in the pipes at this moment, not what somebody goes on to write."""
+        for fd in tuple(pipes.outputs):
+            lying_bytes = _lying_bytes(fd)
+            while lying_bytes > 0:
+                lying_bytes -= self._read(pipes, fd, min(lying_bytes, _READ_BYTES))
+            if not _lying_bytes(fd) and fd in wait_for_descriptors([fd], timeout_s=0)[0]:
+                self._read(pipes, fd)  # its end
+
+    def _read(self, pipes: _Pipes, fd: int, at_most: int = _READ_BYTES) -> int:
+        data = os.read(fd, at_most)
+        self._take(pipes, fd, data)
+        return len(data)
+
+    def _take(self, pipes: _Pipes, fd: int, data: bytes) -> None:
+        """Send what was read; b"" is the end."""
         box, decoder = pipes.outputs[fd]
-        data = os.read(fd, _READ_BYTES)
         if not data:
             del pipes.outputs[fd]
         if decoder is None:
@@ -306,6 +334,13 @@ class _ExitWatch:
         if hasattr(os, "waitid"):
             return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         return self._process.poll() is not None
+
+
+def _lying_bytes(fd: int) -> int:
+    """What a pipe holds at this moment."""
+    count = array("i", [0])
+    fcntl.ioctl(fd, termios.FIONREAD, count)
+    return count[0]
 
 
 def _close_pipes(process: subprocess.Popen[bytes]) -> None:

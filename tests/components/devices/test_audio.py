@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -132,8 +132,9 @@ class Hearing:
         self.card = options.pop("card", None) or FakePortAudio()
         self.got, self.status = receiver or Probe(), Probe()
         self.audio = AudioIn(
-            sample_rate_hz=RATE_HZ, block_rows=BLOCK, portaudio=self.card, **{"channels": 1, **options}
-        )
+            sample_rate_hz=RATE_HZ, block_rows=BLOCK, portaudio=self.card,
+            **{"channels": 1, "buffer_s": 60.0, **options},  # room for what comes while its thread stands still
+        )  # fmt: skip
         self.things = things
 
     @property
@@ -223,10 +224,15 @@ def test_rows_that_are_missing_without_a_word_are_found_by_time() -> None:
 
 
 def test_blocks_that_come_late_are_no_loss_but_told_when_they_are_very_late() -> None:
+    late = 0
+
     def things(hearing: Hearing) -> Iterator[float]:
+        nonlocal late
         yield from at_real_pace(hearing, 25)
-        yield 2.0
-        for _ in range(20):
+        while late < 20 or not hearing.told(AudioStalled):  # its thread may be slow to see it
+            late += 1
+            yield BLOCK / RATE_HZ
+        for _ in range(late):
             hearing.stream.give(BLOCK)
         yield from at_real_pace(hearing, 25)
         yield 0.01
@@ -234,18 +240,24 @@ def test_blocks_that_come_late_are_no_loss_but_told_when_they_are_very_late() ->
     hearing = Hearing(things).run()
     assert hearing.told(AudioGap) == []
     [stalled] = hearing.told(AudioStalled)
-    assert 1.0 <= stalled.seconds < 2.0
+    assert 1.0 <= stalled.seconds <= late * BLOCK / RATE_HZ
     assert hearing.told(AudioLost) == []
-    assert hearing.chunks[-1].end == 7000
+    assert hearing.chunks[-1].end == (50 + late) * BLOCK
 
 
 def test_a_card_that_hangs_is_opened_again_and_the_gap_counted() -> None:
+    away_s = 0.0
+
     def things(hearing: Hearing) -> Iterator[float]:
+        nonlocal away_s
         yield from at_real_pace(hearing, 20)
+        assert hearing.audio.scheduler is not None
+        away_s -= hearing.audio.scheduler.time()
         yield 4.5
         assert len(hearing.card.streams) == 1
         while len(hearing.card.streams) == 1:
             yield 0.1
+        away_s += hearing.audio.scheduler.time()
         yield from at_real_pace(hearing, 5)
         yield 0.01
 
@@ -254,7 +266,8 @@ def test_a_card_that_hangs_is_opened_again_and_the_gap_counted() -> None:
     assert "not moved" in lost.reason
     [gap] = hearing.told(AudioGap)
     assert gap == AudioGap(2000 + gap.rows, gap.rows, "the card was closed")
-    assert 5000 <= gap.rows <= 6000
+    assert gap.rows == pytest.approx(away_s * RATE_HZ, abs=LATE_ROWS)
+    assert 5000 <= gap.rows <= 9000  # 5 s, a first try 0.1 s later, and what its thread takes, in real time
     assert [opened.times for opened in hearing.told(AudioOpened)] == [1, 2]
 
 
@@ -296,10 +309,10 @@ def test_a_receiver_that_stalls_costs_counted_rows_and_the_rest_is_whole() -> No
         continuity.missing(chunk)
         assert (chunk.data[:, 0] >= 0).all()
     slow = [gap for gap in hearing.told(AudioGap) if "receivers" in gap.reason]
-    assert len(slow) == 1
+    assert 1 <= len(slow) <= 3  # one, and one more when its thread stands still for a second
     counted = hearing.audio.audio_statistics()
     assert continuity.lost == counted.lost_rows == sum(gap.rows for gap in hearing.told(AudioGap))
-    assert counted.rows + slow[0].rows == 25000
+    assert counted.rows + sum(gap.rows for gap in slow) == 25000
     assert slow[0].rows > 15000
 
 
@@ -307,41 +320,51 @@ def test_it_opens_when_somebody_wants_it_and_closes_a_second_after_nobody_does()
     card = FakePortAudio()
     audio = AudioIn(sample_rate_hz=RATE_HZ, channels=1, portaudio=card)
     probe = Probe()
-    seen: list[tuple[str, int, bool]] = []
+    unwanted: list[bool] = []
+    seen: list[tuple[str, int, bool, bool]] = []
 
     def note(when: str) -> None:
-        seen.append((when, len(card.streams), bool(card.streams) and card.streams[-1].alive))
+        seen.append((when, len(card.streams), bool(card.streams) and card.streams[-1].alive, audio.wanted))
 
     class Wiring(Component):
         def main(self) -> Any:
             yield self.sleep(1.0)
             note("nobody")
             link = self.link((audio, "outbox"), (probe, "inbox"))
-            yield self.sleep(0.5)
+            while not card.streams:  # opened and closed by a thread, which on a busy machine may take long
+                yield self.sleep(0.1)
             note("wanted")
             self.unlink(link)
             yield self.sleep(0.9)
             note("lingers")
             yield self.sleep(0.3)
+            unwanted.append(audio.wanted)
+            while card.streams[-1].alive:
+                yield self.sleep(0.1)
             note("closed")
             self.link((audio, "outbox"), (probe, "inbox"))
-            yield self.sleep(0.1)
+            while len(card.streams) == 1:
+                yield self.sleep(0.1)
             note("again")
 
     wiring = Wiring()
     wiring.link((wiring, "outbox"), (audio, "inbox"))
-    run_virtual(wiring, audio, probe, until_s=10)
+    run_virtual(wiring, audio, probe, until_s=600)
+    assert unwanted == [False]
     assert seen == [
-        ("nobody", 0, False), ("wanted", 1, True), ("lingers", 1, True), ("closed", 1, False), ("again", 2, True),
+        ("nobody", 0, False, False), ("wanted", 1, True, True), ("lingers", 1, True, True),
+        ("closed", 1, False, False), ("again", 2, True, True),
     ]  # fmt: skip
     assert card.instances == 0
 
 
 def test_the_demo_plays_a_tune_at_real_pace() -> None:
     probe = Probe()
-    run_virtual(Pipeline(AudioIn("demo", sample_rate_hz=8000.0, block_rows=800, format="float32"), probe), until_s=3.9)
-    # The thread's own work is real time, a few milliseconds of it, but it does not add up.
-    assert [t - probe.times_s[0] for t in probe.times_s[:30]] == pytest.approx([0.1 * k for k in range(30)], abs=0.3)
+    audio = AudioIn("demo", sample_rate_hz=8000.0, block_rows=800, format="float32", buffer_s=60.0)
+    run_virtual(Pipeline(audio, probe), until_s=35.0)
+    # The thread's own work is real time, which may hold up the blocks of seconds; but that does not add up.
+    late_s = np.array(probe.times_s[:300]) - 0.1 * np.arange(300)
+    assert late_s[-100:].min() == pytest.approx(late_s[:100].min(), abs=0.3)
     heard = np.concatenate([chunk.data for chunk in probe.messages[:30]])
     assert np.array_equal(heard, demo_music(8000, 2)[:24000])
     assert 0.2 < np.abs(heard).max() < 1.0
@@ -371,7 +394,7 @@ class Playing:
     def __init__(self, items: list[Any], **options: Any) -> None:
         self.card = options.pop("card", None) or FakePortAudio()
         self.status = Probe()
-        self.items = items
+        self.items: Iterable[Any] = items
         self.audio = AudioOut(block_rows=BLOCK, portaudio=self.card, **options)
         self.status_at_end: list[Any] = []
 
@@ -406,15 +429,18 @@ def without_silence(rows: list[list[int]]) -> list[list[int]]:
     return [row for row in rows if any(row)]
 
 
-def test_what_comes_is_played_to_its_end_bit_for_bit() -> None:
+@pytest.mark.parametrize("buffer_s", [0.25, 10.0])
+def test_what_comes_is_played_to_its_end_bit_for_bit(buffer_s: float) -> None:
     info = info_of(channels=2)
-    playing = Playing([counting(130, info, 1 + k * 130) for k in range(10)]).run()
+    playing = Playing([counting(130, info, 1 + k * 130) for k in range(10)], buffer_s=buffer_s).run()
     assert without_silence(playing.played()) == [[n, n] for n in range(1, 1301)]
     options = playing.card.streams[0].options
     assert (options["rate"], options["channels"], options["format"], options["output"]) == (RATE_HZ, 2, 8, True)
     counted = playing.audio.audio_statistics()
-    assert (counted.rows, counted.underruns, counted.underrun_rows) == (1300, 0, 0)
-    assert playing.status.messages == [AudioOpened("0: built-in (2 in, 2 out)", 1)]
+    assert counted.rows == 1300
+    if buffer_s > 1:  # it has all before it begins; else its thread may be late, in real time, and so is what it plays
+        assert (counted.underruns, counted.underrun_rows) == (0, 0)
+        assert playing.status.messages == [AudioOpened("0: built-in (2 in, 2 out)", 1)]
 
 
 def test_its_feeder_is_held_to_the_cards_pace() -> None:
@@ -428,7 +454,7 @@ def test_its_feeder_is_held_to_the_cards_pace() -> None:
             audio.configure_inbox(limit=1),
         )
     )
-    assert took_s == pytest.approx(3.0, abs=0.3)
+    assert 2.7 <= took_s <= 5.5  # what its thread takes to open and to close is real time
     assert probe.times_s[-1] > 2.0
     assert audio.audio_statistics().rows == 3000
     assert info.sample_rate_hz == RATE_HZ
@@ -436,11 +462,23 @@ def test_its_feeder_is_held_to_the_cards_pace() -> None:
 
 def test_nothing_to_play_is_silence_that_is_counted_and_told() -> None:
     info = info_of()
-    playing = Playing([counting(300, info, 1), PAUSE(2.0), counting(300, info, 301)], buffer_s=0.3).run()
-    assert without_silence(playing.played()) == [[n] for n in range(1, 601)]
+
+    def items() -> Iterator[Any]:
+        yield counting(400, info, 1)
+        while playing.audio.audio_statistics().rows < 400:  # its thread, which opens the card, may be late
+            yield PAUSE(0.1)
+        yield PAUSE(2.0)
+        yield counting(300, info, 401)  # less than it begins with: it is played once the end has come, too
+
+    playing = Playing([], buffer_s=0.7)
+    playing.items = items()
+    playing.run()
+    played = playing.played()
+    assert without_silence(played) == [[n] for n in range(1, 701)]
     counted = playing.audio.audio_statistics()
     assert counted.underruns == 1
-    assert 1600 <= counted.underrun_rows <= 1800
+    assert counted.underrun_rows == played.index([401]) - played.index([400]) - 1
+    assert counted.underrun_rows >= 1800
     [told] = [message for message in playing.status.messages if isinstance(message, AudioUnderrun)]
     assert told.times == 1
 
@@ -458,7 +496,8 @@ def test_underruns_that_the_card_tells_of_are_counted() -> None:
             return super().ask(rows, 4 if len(self.played) in (3, 5) else 0)
 
     card.open = lambda **options: card.streams.append(Underrunning(options)) or card.streams[-1]  # type: ignore[method-assign, func-returns-value]
-    playing = Playing([counting(1000, info_of(), 1)], card=card).run()
+    # It has all before it begins, so that there is no underrun of its own.
+    playing = Playing([counting(1000, info_of(), 1)], card=card, buffer_s=10.0).run()
     assert playing.audio.audio_statistics().underruns == 2
 
 
@@ -481,7 +520,8 @@ def test_a_card_that_dies_while_it_plays_is_opened_again_and_goes_on() -> None:
 
     card.open = open_stream  # type: ignore[method-assign]
     playing = Playing([counting(100, info_of(), 1 + k * 100) for k in range(20)], card=card).run()
-    kinds = [type(message) for message in playing.status.messages]
+    # Its thread may be late, in real time, so that there is nothing to play for a while.
+    kinds = [type(message) for message in playing.status.messages if not isinstance(message, AudioUnderrun)]
     assert kinds == [AudioOpened, AudioLost, AudioUnavailable, AudioOpened]
     played = without_silence(playing.played(0) + playing.played(1))
     assert played == [[n] for n in range(1, 2001)]

@@ -8,6 +8,7 @@ import math
 import os
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,6 +25,7 @@ from axonlike.components.devices.lsl import (
     LSLOpened,
     LSLOutlet,
     LSLTimes,
+    _both_clocks,
     info_from_lsl,
 )
 from axonlike.components.devices.player import ArrayPlayer
@@ -125,12 +127,12 @@ def test_a_sender_that_goes_and_comes_back_is_told_and_the_stream_goes_on_with_a
         return lsl.StreamOutlet(lsl.StreamInfo(name, "", 1, 100, "int32", name))
 
     def push_until(outlet: Any, first: int, enough: Callable[[], bool]) -> int:
-        """One sample each 10 ms, with the time at which it is made."""
+        """One sample each 10 ms, with the time at which it is due: being late with one is no gap."""
         start_s = lsl.local_clock()
         for number in itertools.count():
             if enough():
                 return first + number
-            outlet.push_sample([first + number])
+            outlet.push_sample([first + number], start_s + number / 100)
             pause.wait(max(0.0, start_s + (number + 1) / 100 - lsl.local_clock()))
         raise AssertionError
 
@@ -273,10 +275,9 @@ class _ThatFindsBoth(LSLInlet):
 
 
 class FakeLSL:
-    """As much of pylsl as an outlet needs; its clock is that of the test."""
+    """As much of pylsl as an outlet needs; its clock goes on as that of the chunks does."""
 
     def __init__(self) -> None:
-        self.now_s = 100.0
         self.outlets: list[FakeLSL.StreamOutlet] = []
         fake = self
 
@@ -288,7 +289,7 @@ class FakeLSL:
         self.StreamOutlet = Outlet  # type: ignore[misc, assignment]
 
     def local_clock(self) -> float:
-        return self.now_s
+        return time.time()
 
     class StreamOutlet:
         info: Any
@@ -327,8 +328,6 @@ def of(dtype: Any, shape: tuple[int, ...] = (2,), kind: Any = "analog", **more: 
 
 
 def test_a_gap_in_the_stream_shows_in_the_stamps() -> None:
-    import time
-
     info = of("f4")
     now_ns = time.time_ns()
     chunks = [Chunk(np.zeros((10, 2), "f4"), info, index, now_ns + index * 10**7) for index in (0, 10, 50)]
@@ -581,14 +580,27 @@ def test_the_stamps_jitter_is_no_gap() -> None:
 
 
 def test_the_time_of_a_chunk_is_its_first_stamp_on_our_clock() -> None:
-    import time
-
     before_ns = time.time_ns()
     got, _, source, _ = taken(itertools.chain(stamps_from(0.0, 10), [_Over()]))
     after_ns = time.time_ns()
     # The stamps begin at 6000 s, the sender's clock is 5000 s before ours, and ours shows 1000 s: that is now.
     assert before_ns - 10**6 <= got.messages[0].time_ns <= after_ns + 10**6
     assert source.predicates == ['name="it\'s"']
+
+
+def test_two_clocks_are_read_together_however_long_the_thread_stood_between() -> None:
+    class Clock:
+        looks = 0
+
+        def local_clock(self) -> float:
+            self.looks += 1
+            now_s = time.time() - 1000.0
+            if self.looks in (1, 2):
+                time.sleep(0.05)
+            return now_s
+
+    now_s, now_ns = _both_clocks(Clock())
+    assert now_ns * 1e-9 - now_s == pytest.approx(1000.0, abs=0.01)
 
 
 def test_one_that_comes_back_is_looked_for_by_its_source_id() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,8 @@ def cyton() -> Iterator[SimulatedOpenBCI]:
 
 
 def opened(simulator: SimulatedSerialDevice, **options: Any) -> OpenBCI:
-    return OpenBCI(simulator.path, longest_wait_s=0.05, **options)
+    # On a busy machine the board must not seem silent, except to a test of just that.
+    return OpenBCI(simulator.path, longest_wait_s=0.05, **{"answer_timeout_s": 10.0, "stall_s": 10.0, **options})
 
 
 def counts_of(simulator: SimulatedOpenBCI, row: int) -> np.ndarray[Any, Any]:
@@ -57,6 +58,15 @@ def stopped(times: int, commands: list[str]) -> bool:
 
 def wait_commands(simulator: SimulatedOpenBCI, *wanted: str) -> None:
     simulator.commands.wait_for(lambda commands: commands[-len(wanted) :] == list(wanted))
+
+
+def wait_gap(bench: Bench, wanted: Callable[[DeviceGap], bool]) -> DeviceGap:
+    """The first gap of this kind."""
+
+    def found(messages: list[Any]) -> list[DeviceGap]:
+        return [message for message in messages if isinstance(message, DeviceGap) and wanted(message)]
+
+    return found(bench.status.wait_until(found))[0]
 
 
 @pytest.mark.parametrize("daisy", [False, True])
@@ -147,10 +157,9 @@ def test_frames_that_the_radio_loses_show_in_the_index(cyton: SimulatedOpenBCI) 
     with Bench(opened(cyton)) as bench:
         bench.chunks.wait_rows(20)
         cyton.lose_frames(7)
-        gap = bench.status.wait_for(DeviceGap)
+        gap = wait_gap(bench, lambda gap: gap.rows >= 7)  # on a busy machine the terminal loses some by itself
         chunks = bench.chunks.wait_rows(gap.index + 10)
         statistics = bench.source.openbci_statistics()
-    assert gap.rows >= 7  # the terminal may have lost some more
     after = next(chunk for chunk in chunks if chunk.index == gap.index)
     assert np.array_equal(
         after.data[0], (counts_of(cyton, gap.index) * uv_per_count(24)).astype(np.float32)
@@ -167,9 +176,8 @@ def test_it_goes_on_after_unplugging(cyton: SimulatedOpenBCI) -> None:
         cyton.plug()
         assert bench.status.wait_for(SerialOpened, 2).times == 2
         bench.status.wait_for(BoardReady, 2)
-        gap = bench.status.wait_for(DeviceGap)
+        gap = wait_gap(bench, lambda gap: gap.index > before)
         bench.chunks.wait_rows(gap.index + 20)
-    assert gap.index > before
     assert gap.rows >= 1
 
 
@@ -180,10 +188,9 @@ def test_a_board_that_falls_silent_is_told_and_begun_again(cyton: SimulatedOpenB
         bench.status.wait_for(BoardSilent)
         cyton.switch_on()
         bench.status.wait_for(BoardReady, 2)
-        gap = bench.status.wait_for(DeviceGap)
+        gap = wait_gap(bench, lambda gap: gap.rows >= 40)
         bench.chunks.wait_rows(gap.index + 5)
         statistics = bench.source.openbci_statistics()
-    assert gap.rows >= 40
     assert statistics.silences >= 1
     assert statistics.opened == 1
 

@@ -34,12 +34,12 @@ def seen(video: VideoIn, until_s: float | None = None) -> tuple[list[Chunk], lis
 
 @pytest.fixture
 def film(tmp_path: Path) -> str:
-    """Two seconds at 10 frames a second, encoded without loss."""
+    """20 seconds at 10 frames a second, encoded without loss."""
     path = tmp_path / "film.mkv"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in range(20):
+        for number in [*range(20)] * 10:
             picture = np.full((48, 64, 3), number * 10, np.uint8)
             picture[:, number * 3 : number * 3 + 3] = (255, 0, 0)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
@@ -66,17 +66,18 @@ def test_a_file_is_played_at_its_pace_and_its_end_is_the_end(film: str) -> None:
     run_virtual(Pipeline(VideoIn(film), got))
     assert got.ended_by == "finished"
     expected = frames_by_pyav(film, "rgb24")
-    assert len(got.messages) == len(expected) == 20
+    assert len(got.messages) == len(expected) == 200
     assert all(np.array_equal(chunk.data[0], frame) for chunk, frame in zip(got.messages, expected))
-    since_first_s = [time_s - got.times_s[0] for time_s in got.times_s]
-    assert since_first_s == pytest.approx([k / 10 for k in range(20)], abs=0.3)
+    # Its thread's work takes real time, which may hold up the frames of seconds; but that does not add up.
+    late_s = np.array(got.times_s) - np.arange(200) / 10
+    assert late_s[-100:].min() == pytest.approx(late_s[:100].min(), abs=0.3)
     times_ns = [chunk.time_ns - got.messages[0].time_ns for chunk in got.messages]
-    assert times_ns == pytest.approx([k * 1e8 for k in range(20)], abs=2e6)  # Matroska counts in milliseconds
+    assert times_ns == pytest.approx([k * 1e8 for k in range(200)], abs=2e6)  # Matroska counts in milliseconds
 
 
 def test_the_demo_is_a_picture_without_end() -> None:
-    chunks, _ = seen(VideoIn("demo"), until_s=3.0)
-    assert 40 <= len(chunks) <= 75
+    chunks, _ = seen(VideoIn("demo"), until_s=12.0)
+    assert 200 <= len(chunks) <= 300  # its thread may be late by seconds when the run ends
     assert chunks[0].info.shape == (240, 320, 3)
     assert chunks[0].data.std() > 50
 

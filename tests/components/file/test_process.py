@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from axonlike import Graphline, Pipeline, Scheduler
+from axonlike import Component, Graphline, Pipeline, Scheduler
 from axonlike.components.file import ProcessExited, ProcessStarted, Subprocess
 from axonlike.components.util import Collect, DataSource
 from axonlike.errors import ComponentError, DeviceError, UsageError
@@ -149,10 +149,34 @@ def test_a_program_that_reads_nothing_does_not_break_what_feeds_it() -> None:
     assert inbox.offered == inbox.taken + inbox.unread_at_end
 
 
-def test_a_grandchild_that_holds_the_output_does_not_hold_the_component() -> None:
-    got = ran(Subprocess(["sh", "-c", "sleep 1000 & echo $!"], grace_s=0.1))
+@pytest.mark.parametrize("echo", ["echo $!", "printf $!"])
+def test_a_grandchild_that_holds_the_output_does_not_hold_the_component(echo: str) -> None:
+    got = ran(Subprocess(["sh", "-c", f"sleep 1000 & {echo}"], grace_s=0.1))
     assert got["status"][-1].code == 0
     wait_until_gone(int(got["outbox"][0]))
+
+
+def test_a_grandchild_that_goes_on_writing_does_not_hold_it_either(caplog: pytest.LogCaptureFixture) -> None:
+    got = ran(Subprocess(["sh", "-c", "echo first; yes &"], grace_s=0.1))
+    assert got["status"][-1].code == 0
+    assert got["outbox"][0] == "first"
+    assert set(got["outbox"][1:-1]) <= {"y"}
+    assert "something that it started still holds its output" in caplog.text
+
+
+def test_a_receiver_slower_than_the_grace_gets_all(caplog: pytest.LogCaptureFixture) -> None:
+    class Slow(Collect):
+        def main(self) -> Any:
+            while True:
+                yield self.sleep(0.2)
+                yield self.wait("inbox")
+                self.messages.append(self.recv())
+
+    slow = Slow().configure_inbox(limit=1)
+    script = "echo a; echo b; sleep 0.1; echo c; echo d; echo e; printf last"
+    Scheduler().run(Pipeline(Subprocess(["sh", "-c", script], grace_s=0.1), slow))
+    assert slow.messages == ["a", "b", "c", "d", "e", "last"]
+    assert "something that it started" not in caplog.text
 
 
 # -- stopping
@@ -160,7 +184,7 @@ def test_a_grandchild_that_holds_the_output_does_not_hold_the_component() -> Non
 
 def stopped(process: Subprocess, *after: Any) -> list[Any]:
     """Run it until its first line, then Shutdown; returns its lines."""
-    scheduler = Scheduler()
+    scheduler = Scheduler(stop_deadline_s=HANG_GUARD_S)  # not abandoned on a busy machine
 
     class First(Collect):
         def main(self) -> Any:
@@ -196,15 +220,21 @@ def test_a_program_that_ignores_sigterm_is_killed_after_the_grace() -> None:
 def test_shutdown_gives_it_time_for_its_own_end(tmp_path: Path) -> None:
     done = tmp_path / "done"
     script = f"trap 'echo clean > {done}; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
-    stopped(Subprocess(["sh", "-c", script]))
+    stopped(Subprocess(["sh", "-c", script], grace_s=HANG_GUARD_S))
     assert done.read_text() == "clean\n"
 
 
 def test_shutdown_while_its_receiver_is_full() -> None:
-    scheduler = Scheduler()
-    threading.Timer(0.2, lambda: scheduler.call_from_thread(scheduler.stop)).start()
-    process = Subprocess(["yes"])
-    scheduler.run(Pipeline(process, Stalled()))
+    scheduler, process, stalled = Scheduler(), Subprocess(["yes"]), Stalled()
+
+    class Stopping(Component):  # from within: a timer's thread might tell a scheduler that does not run yet
+        def main(self) -> Any:
+            while not stalled.inbox().full:
+                yield self.sleep(0.01)
+            yield self.sleep(0.05)
+            scheduler.stop()
+
+    scheduler.run(Pipeline(process, stalled), Stopping())
     assert process.pid is None
 
 

@@ -433,15 +433,18 @@ class AsyncWSA4000(Client):
         """Chunks of a sweep, each with its own center_frequency_hz in the facts of its info."""
         await self.start_sweep(entries, iterations=iterations)
         left = iterations * samples_of(entries)
+        is_over = False
         try:
             while left > 0 or not iterations:
                 try:
                     items = await self.receive()
                 except NoData:
-                    # A trigger that has not come, or one after whose dwell time it went on: is it over?
-                    if await self.run(say.sweep_is_running()):
-                        continue
-                    return
+                    if is_over:
+                        return
+                    # A trigger that has not come, or one after whose dwell time it went on: is it over? Then what came
+                    # before the answer is still to be taken.
+                    is_over = not await self.run(say.sweep_is_running())
+                    continue
                 for item in items:
                     if isinstance(item, Chunk):
                         left -= len(item)

@@ -31,6 +31,8 @@ from axonlike.streams.chunk import Chunk, join
 
 __all__ = ["BlockingWSA4000", "connect"]
 
+_LAST_LOOK_S = 0.001
+
 T = TypeVar("T")
 
 
@@ -204,6 +206,7 @@ class BlockingWSA4000(Client):
         """
         timeout_s = self.read_timeout_s if timeout_s is None else timeout_s
         until_s = time.monotonic() + timeout_s
+        is_last_look = False
         while not self._items:
             if self._fault is not None:
                 raise self._fault
@@ -211,7 +214,9 @@ class BlockingWSA4000(Client):
                 raise self._not_connected()
             left_s = until_s - time.monotonic()
             if left_s <= 0:
-                raise self._no_data(timeout_s)
+                if is_last_look:
+                    raise self._no_data(timeout_s)
+                is_last_look, left_s = True, _LAST_LOOK_S  # if this process stood still, something lies there
             self._data.settimeout(left_s)
             try:
                 number = self._data.recv_into(self._parser.room())
@@ -303,15 +308,18 @@ class BlockingWSA4000(Client):
         """Chunks of a sweep, each with its own center_frequency_hz in the facts of its info. 0 iterations: no end."""
         self.start_sweep(entries, iterations=iterations)
         left = iterations * samples_of(entries)
+        is_over = False
         try:
             while left > 0 or not iterations:
                 try:
                     items = self.receive()
                 except NoData:
-                    # A trigger that has not come, or one after whose dwell time it went on: is it over?
-                    if self.run(say.sweep_is_running()):
-                        continue
-                    return
+                    if is_over:
+                        return
+                    # A trigger that has not come, or one after whose dwell time it went on: is it over? Then what came
+                    # before the answer is still to be taken.
+                    is_over = not self.run(say.sweep_is_running())
+                    continue
                 for item in items:
                     if isinstance(item, Chunk):
                         left -= len(item)
