@@ -169,8 +169,9 @@ class _Served(Component):
                 part._made_code, part._made_line = server._made_code, server._made_line
         self._handler_reads = _reads(self.handler)
         self._timer: Timer | None = None
-        self._said = (-1, -1)  # bytes in and out at the last look
-        self._said_s = 0.0
+        self._said = (-1, -1)  # messages in and bytes out at the last look
+        self._idle_s = 0.0  # since something was said, as far as it was looked
+        self._looked_s = 0.0
         # In this order: at a stop the last one added is closed first, so what the handler says in the end still leaves.
         self.add_child(self.sender, self.receiver, self.handler)
         if self._handler_reads:
@@ -251,8 +252,12 @@ class _Served(Component):
         now_s = scheduler.time()
         said = (self.receiver.received_messages, self.sender.wire_bytes)
         if said != self._said:
-            self._said, self._said_s = said, now_s
-        if now_s - self._said_s >= timeout_s:
+            self._said, self._idle_s = said, 0.0
+        else:
+            # This process may be the one that stood still: what was said meanwhile is with the system, and comes now.
+            self._idle_s += min(now_s - self._looked_s, timeout_s / 4)
+        self._looked_s = now_s
+        if self._idle_s >= timeout_s:
             self.wire.cut("idle", f"nothing was said for {timeout_s:g} s")
         else:
             scheduler.call_at(now_s + timeout_s / 8, self._watch_idleness)

@@ -164,8 +164,6 @@ class TCPClient(Driven):
             try:
                 await self._try()
             except OSError as exc:  # TimeoutError is one
-                if self._task is None:  # stopped meanwhile
-                    return
                 reason = self._why(exc)
                 if not self.reconnect:
                     raise CannotConnect(
@@ -204,19 +202,33 @@ class TCPClient(Driven):
             if sock.getsockname() == sock.getpeername():
                 # Without a server on a port of the ephemeral range TCP may connect a socket with itself.
                 raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens there")
-            options = tls_options(self.tls, self.connect_timeout_s)
-            if options:
-                options["server_hostname"] = self.server_hostname
-            self._wire = wire = Wire(
-                self, self._receiver, self._sender, peer=address_text(address), path=self.path, keep_open=False,
-                linger_s=self.linger_s if self._is_heard() else min(self.linger_s, _UNHEARD_LINGER_S),
-            )  # fmt: skip
-            await loop.create_connection(lambda: wire, sock=sock, **options)
+            await self._make_wire(sock, address)
         except BaseException:
             sock.close()
-            if self._wire is not None:
-                self._wire.withdraw()
-                self._wire = None
+            raise
+
+    async def _make_wire(self, sock: socket.socket, address: Any) -> None:
+        loop = asyncio.get_running_loop()
+        options = tls_options(self.tls, self.connect_timeout_s)
+        if options:
+            options["server_hostname"] = self.server_hostname
+        self._wire = wire = Wire(
+            self, self._receiver, self._sender, peer=address_text(address), path=self.path, keep_open=False,
+            linger_s=self.linger_s if self._is_heard() else min(self.linger_s, _UNHEARD_LINGER_S),
+        )  # fmt: skip
+        making = loop.create_task(loop.create_connection(lambda: wire, sock=sock, **options))
+        try:
+            await asyncio.shield(making)
+        except BaseException:
+            if wire.transport is not None:
+                # Stopped, or out of time, in the one turn after the connection was made. It stands, and what was sent
+                # to it may be on its way: cancelled, that task would close it under the sender.
+                return
+            wire.closing = True
+            making.cancel()
+            await asyncio.wait([making])
+            wire.withdraw()
+            self._wire = None
             raise
 
     def _is_heard(self) -> bool:
@@ -327,11 +339,9 @@ class TCPClient(Driven):
         super().end()
 
     def stopped(self) -> None:
-        task, self._task = self._task, None
-        # The task that made a connection may have one turn to go when that stands already: a cancel would close it
-        # under the sender, which has what is to leave.
-        if task is not None and not self.connected:
-            task.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
         self._lookup = None
 
     def stop_children(self, reason: str) -> Sequence[Part]:

@@ -61,7 +61,11 @@ async def churn(s: Scheduler, rounds: int, at_once: int) -> None:
                 for _ in range(2):  # turns of the loop, in which it is accepted
                     await asyncio.sleep(0)
 
-    async def settled() -> None:
+    async def settled(count: int) -> None:
+        # So many have been let in first: before that none is open either.
+        await until(
+            lambda: sum(each.connection_statistics().connections_accepted for each in (server, subscribers)) >= count
+        )
         await until(lambda: server.connection_statistics().open + subscribers.connection_statistics().open == 0)
         await until(lambda: not server.children and not subscribers.children)
 
@@ -70,10 +74,10 @@ async def churn(s: Scheduler, rounds: int, at_once: int) -> None:
             for number in range(first, first + at_once):
                 group.create_task(one(number))
         if first == 0:
-            await settled()
+            await settled(at_once)
             gc.collect()
             before = open_descriptors(), threading.active_count(), len(s.parts)
-    await settled()
+    await settled(rounds)
     assert (open_descriptors(), threading.active_count(), len(s.parts)) == before
     both = server.connection_statistics(), subscribers.connection_statistics()
     assert sum(each.connections_accepted for each in both) == rounds

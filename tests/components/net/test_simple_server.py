@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 import re
@@ -19,6 +18,7 @@ import pytest
 from axonlike import Component, Graphline, Pipeline, Scheduler, step
 from axonlike.backplane import Backplane, PublishTo, SubscribeTo
 from axonlike.components.net import CannotListen, Echo, SimpleServer, SingleServer, TCPClient, TCPServer, UDPReceiver
+from axonlike.components.net.connection import Receiver
 from axonlike.components.net.listening import ListenerStatistics
 from axonlike.errors import ComponentError, NameNotProvided, UsageError
 from axonlike.messages import ProducerFinished, Shutdown
@@ -505,32 +505,87 @@ def test_clients_that_say_a_byte_now_and_then_or_nothing_keep_nobody_waiting(net
     net(main)
 
 
-def test_a_silent_client_is_cut_after_the_idle_time_out_and_a_busy_one_is_not(net: Net) -> None:
+def test_a_silent_client_is_cut_after_the_idle_time_out(net: Net) -> None:
     async def main(s: Scheduler) -> None:
         server = serve(Echo, idle_timeout_s=0.3)
         s.activate(server)
-        async with connected(server.port) as silent, connected(server.port) as busy:
-            cut = asyncio.create_task(silent.is_cut())
-            while not cut.done():
-                await busy.send("tick\n")
-                assert await busy.line() == "tick"
-            assert cut.result()
+        began_s = s.time()
+        async with connected(server.port) as silent:
+            assert await silent.is_cut()
+            assert s.time() - began_s >= 0.3
             assert server.connection_statistics().cut == {"idle": 1}
 
     net(main)
 
 
-def test_row_57_a_client_that_sends_a_line_byte_by_byte_for_ever_is_idle(net: Net) -> None:
+def look_after(server: SimpleServer, idle_s: float) -> None:
+    """Each connection looks whether anything was said, as if its last look had been so long ago.
+
+    In real time this process may stand for longer than a short time-out, and those who are busy are cut as well.
+    """
+    for connection in server.children:
+        connection._idle_s += idle_s  # type: ignore[attr-defined]
+        connection._watch_idleness()  # type: ignore[attr-defined]
+
+
+def test_a_silent_client_is_cut_and_a_busy_one_is_not(net: Net) -> None:
     async def main(s: Scheduler) -> None:
-        server = serve(Echo, idle_timeout_s=0.3)
+        server = serve(Echo, idle_timeout_s=1000)
         s.activate(server)
-        async with connected(server.port) as drips, connected(server.port) as busy:
-            cut = asyncio.create_task(drips.is_cut())
-            while not cut.done():
-                with contextlib.suppress(OSError):  # cut, and told of it here rather than where it reads
-                    await drips.send("x")
+        async with connected(server.port) as silent, connected(server.port) as busy:
+            await until(lambda: server.connection_statistics().open == 2)
+            for idle_s in (900, 900):  # neither is enough alone
+                assert not server.connection_statistics().cut
                 await busy.send("tick\n")
                 assert await busy.line() == "tick"
+                look_after(server, idle_s)
+            assert await silent.is_cut()
+            await busy.send("tick\n")
+            assert await busy.line() == "tick"
+            assert server.connection_statistics().cut == {"idle": 1}
+
+    net(main)
+
+
+def test_a_server_that_stood_still_itself_takes_nobody_for_idle_at_its_first_look(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server = serve(Echo, idle_timeout_s=1000)
+        s.activate(server)
+        async with connected(server.port) as peer:
+            await peer.send("tick\n")
+            assert await peer.line() == "tick"
+            connection: Any = server.children[0]
+            look_after(server, 0)
+            for _ in range(4):
+                assert not connection.wire.cut_for
+                connection._looked_s -= 5000
+                look_after(server, 0)
+            assert connection.wire.cut_for == "idle"
+
+    net(main)
+
+
+def _has_received(receiver: Receiver, count: int) -> bool:
+    return receiver.received_bytes == count
+
+
+def test_row_57_a_client_that_sends_a_line_byte_by_byte_for_ever_is_idle(net: Net) -> None:
+    async def main(s: Scheduler) -> None:
+        server = serve(Echo, idle_timeout_s=1000)
+        s.activate(server)
+        async with connected(server.port) as drips, connected(server.port) as busy:
+            await until(lambda: server.connection_statistics().open == 2)
+            dripping: Any = next(child for child in server.children if child.name == drips.name)
+            for count in (1, 2):
+                assert not server.connection_statistics().cut
+                await drips.send("x")
+                await until(partial(_has_received, dripping.receiver, count))
+                await busy.send("tick\n")
+                assert await busy.line() == "tick"
+                look_after(server, 900)
+            assert await drips.is_cut()
+            await busy.send("tick\n")
+            assert await busy.line() == "tick"
             assert server.connection_statistics().cut == {"idle": 1}
 
     net(main)
@@ -539,14 +594,15 @@ def test_row_57_a_client_that_sends_a_line_byte_by_byte_for_ever_is_idle(net: Ne
 def test_an_idle_subscriber_that_is_sent_events_is_not_idle(net: Net) -> None:
     async def main(s: Scheduler) -> None:
         plane = Backplane("Events")
-        server = serve(lambda: SubscribeTo("Events"), idle_timeout_s=0.2)
+        server = serve(lambda: SubscribeTo("Events"), idle_timeout_s=1000)
         s.activate(plane, server)
         async with connected(server.port) as peer:
             await until(lambda: plane.subscribers)
             for number in range(40):
                 plane.publish(str(number))
                 assert await peer.line() == str(number)
-                await asyncio.sleep(0.01)
+                look_after(server, 2000)
+            look_after(server, 2000)
             assert await peer.is_cut()
 
     net(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import socket
@@ -140,7 +141,8 @@ def test_a_server_that_does_not_close_is_left_after_the_linger_time(net: Net) ->
     async def main(s: Scheduler) -> None:
         with listening() as server:
             probe = Probe()
-            pipeline = Pipeline(Feeder(["bye"]), TCPClient("127.0.0.1", server.port, linger_s=0.1), probe)
+            # Longer than this process may stand between the client's end and the reply.
+            pipeline = Pipeline(Feeder(["bye"]), TCPClient("127.0.0.1", server.port, linger_s=3.0), probe)
             s.activate(pipeline)
             peer = await server.accept()
             assert await peer.rest() == b"bye\n"
@@ -417,6 +419,46 @@ def test_stopping_it_in_the_moment_it_connects_sends_what_it_has_taken(net: Net,
             peer = await server.accept()
             assert await peer.rest() == "".join(f"{i}\n" for i in range(500)).encode()
             await until(lambda: client.ended)
+
+    net(main)
+
+
+@pytest.mark.parametrize("turns_later", range(4))
+def test_out_of_time_in_the_moment_it_connects_it_stays_connected(
+    net: Net, turns_later: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeouts: list[asyncio.Timeout] = []
+    real_timeout = asyncio.timeout
+
+    def timeout(seconds: float | None) -> asyncio.Timeout:
+        timeouts.append(real_timeout(seconds))
+        return timeouts[-1]
+
+    class IsLate(TCPClient):
+        def wire_made(self, wire: Wire) -> None:
+            super().wire_made(wire)
+            self.run_out_of_time(turns_later)
+
+        def run_out_of_time(self, turns_to_wait: int) -> None:
+            if turns_to_wait:
+                asyncio.get_running_loop().call_soon(self.run_out_of_time, turns_to_wait - 1)
+                return
+            with contextlib.suppress(RuntimeError):  # it is over by then
+                timeouts[-1].reschedule(0.0)
+            for number in range(500):
+                feed.send(str(number))
+
+    feed = Tap()
+
+    async def main(s: Scheduler) -> None:
+        monkeypatch.setattr(asyncio, "timeout", timeout)
+        with listening() as server:
+            client, status = IsLate("127.0.0.1", server.port), Probe()
+            client.link((client, "status"), (status, "inbox"))
+            s.activate(Pipeline(feed, client), status)
+            peer = await server.accept()
+            assert await peer.lines(500) == [str(number) for number in range(500)]
+            assert status.messages == [Connected(f"127.0.0.1:{server.port}")]
 
     net(main)
 

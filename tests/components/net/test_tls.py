@@ -53,7 +53,8 @@ def test_lines_go_both_ways_and_all_arrives_before_the_end(
         s.activate(server)
         lines = [f"line {i} " + "x" * 100 for i in range(5000)]
         probe = Probe()
-        client = TCPClient("localhost", server.port, tls=trusting, linger_s=1.0)
+        # Longer than this process may stand while the last replies are under way.
+        client = TCPClient("localhost", server.port, tls=trusting, linger_s=3.0)
         pipeline = Pipeline(Feeder(lines), client, probe)
         s.activate(pipeline)
         await until(lambda: len(probe.messages) == 5000)
@@ -149,7 +150,7 @@ def test_plain_text_to_a_tls_port_is_refused_and_others_are_served(
                 pass
         await until(lambda: server.connection_statistics().failed == 1)
         probe = Probe()
-        s.activate(Pipeline(Feeder(["fine"]), TCPClient("localhost", server.port, tls=trusting, linger_s=0.1), probe))
+        s.activate(Pipeline(Feeder(["fine"]), TCPClient("localhost", server.port, tls=trusting), probe))
         await until(lambda: probe.messages == ["fine"])
 
     net(main)

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from axonlike import Pipeline, Scheduler
+from axonlike import Component, Pipeline, Scheduler
 from axonlike.components.util import Collect, ConsoleEchoer, ConsoleReader, DataSource
 from axonlike.errors import ComponentError
 from axonlike.streams.framing import LineTooLong
@@ -204,12 +204,20 @@ def test_a_terminal_that_takes_nothing_does_not_hold_up_the_scheduler() -> None:
 
 
 def test_the_reader_waits_while_its_receiver_is_full_and_can_be_stopped_then() -> None:
+    class Stops(Component):
+        """Within the run: a thread's timer may fire before that has begun."""
+
+        def main(self) -> Generator[Any, Any, None]:
+            while not stalled.inbox().full:
+                yield self.sleep(0.01)
+            yield self.sleep(0.2)
+            scheduler.stop()
+
     read_fd, write_fd = os.pipe()
     stalled = Stalled(limit=1)
     scheduler = Scheduler()
     os.write(write_fd, b"a\nb\nc\nd\n")
-    threading.Timer(0.2, lambda: scheduler.call_from_thread(scheduler.stop)).start()
     with open(read_fd, "rb") as stream:
-        scheduler.run(Pipeline(ConsoleReader(stream=stream), stalled))
+        scheduler.run(Pipeline(ConsoleReader(stream=stream), stalled), Stops())
     os.close(write_fd)
     assert stalled.inbox().statistics().offered <= 3
