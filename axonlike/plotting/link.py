@@ -172,14 +172,15 @@ class LocalConnection:
         if self._gone is not None:
             waits.add(self._gone)
         done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if self._laid in done:
+        if self._reading not in done and self._laid not in done:
+            # What it said before it went is in the socket still, or lies in memory, and no more comes.
+            waits = {self._reading, self._laid}
+            await asyncio.wait(waits, timeout=_LAST_WORDS_S, return_when=asyncio.FIRST_COMPLETED)
+        if self._laid.done():  # looked at once more: it may have been laid down since the wait was over
             laid, self._laid = self._laid, None
             return laid.result()
-        if self._reading not in done:
-            # What it said before it went is in the socket still, and no more comes.
-            await asyncio.wait({self._reading}, timeout=_LAST_WORDS_S)
-            if not self._reading.done():
-                return None
+        if not self._reading.done():
+            return None
         reading, self._reading = self._reading, None
         return reading.result()
 

@@ -110,6 +110,7 @@ class LivePlot:
         """Is called with each of `events`, in the thread beside the calculation."""
         self._closed_by_user = False
         self._over = False
+        self._ending = threading.Lock()
         self._pid = os.getpid()
         self._seen = threading.Event()
         self._window: Window | None = None
@@ -188,20 +189,26 @@ class LivePlot:
             if self._sender is not None and self._thread.is_alive():
                 self._in_loop(self._sender.flush(self._last_call(), timeout_s))
         finally:
-            self._over = True
-            _open.discard(self)
-            if self._sender is not None:
-                self._last = self._sender.counters
-            self._desk.close()
-            if self._sender is not None:
-                self._in_loop(self._end(self._sender))
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._thread.join()
-            self._sender = None
-            if self._room is not None:
-                self._room.close()
-                self._room = None
-            self._desk.args, self._desk.kwargs = (), {}  # they may be large, and this plot may be kept
+            with self._ending:
+                self._end_all()
+
+    def _end_all(self) -> None:
+        if self._over:
+            return  # another thread, that would not wait as long for the last call, has done it
+        self._over = True
+        _open.discard(self)
+        if self._sender is not None:
+            self._last = self._sender.counters
+        self._desk.close()
+        if self._sender is not None:
+            self._in_loop(self._end(self._sender))
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        self._sender = None
+        if self._room is not None:
+            self._room.close()
+            self._room = None
+        self._desk.args, self._desk.kwargs = (), {}  # they may be large, and this plot may be kept
 
     def reopen(self) -> None:
         """Start the window again, after it was closed or has failed. Harmless while there is one."""
@@ -300,10 +307,10 @@ class LivePlot:
 
     def _gone(self, text: str, by_user: bool) -> None:
         self._window = None
+        if by_user:
+            self._did(Did("closed"))  # first: who sees is_closed finds the event
         self._closed_by_user = by_user
         self._seen.set()
-        if by_user:
-            self._did(Did("closed"))
         log.warning("%s: %s; the calculation goes on (reopen() starts another)", self.title, text)
 
     async def _end(self, sender: Sender) -> None:

@@ -23,6 +23,7 @@ from axonlike.plotting.server import PlotServer
 __all__ = ["TOKEN", "Plot", "PlotInThread", "a_plot", "frame_of", "looking", "raw", "shaken", "until"]
 
 TOKEN = "the-token-of-the-tests"
+PATIENCE_S = 60.0  # of both ends with each other: on a busy machine many handshakes at once take longer than 5 s
 
 
 class Plot:
@@ -36,7 +37,7 @@ class Plot:
             asyncio.get_running_loop(), Desk(), Params(params_of(params or {})), title="Test", pid=1, panels=panels,
             on_did=self.events.append,
         )  # fmt: skip
-        self.server = PlotServer(self.sender, **{"token": TOKEN, **server})
+        self.server = PlotServer(self.sender, **{"token": TOKEN, "handshake_s": PATIENCE_S, **server})
         self._calls = itertools.count(1)
 
     @property
@@ -66,7 +67,7 @@ async def a_plot(**settings: Any) -> AsyncIterator[Plot]:
 @contextlib.asynccontextmanager
 async def looking(plot: Plot, token: str = TOKEN) -> AsyncIterator[RemoteConnection]:
     """A viewer that is ready, and has had its Welcome."""
-    connection = RemoteConnection("127.0.0.1", plot.port, token)
+    connection = RemoteConnection("127.0.0.1", plot.port, token, connect_s=PATIENCE_S, handshake_s=PATIENCE_S)
     try:
         await connection.send(Ready("remote"))
         assert isinstance(await connection.receive(), Welcome)

@@ -75,10 +75,11 @@ def test_without_a_token_or_a_port_it_is_not_tried():
 
 def test_nobody_there():
     async def main() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # kept, and not listened at: else a test beside this one may get the port
             port = taken.getsockname()[1]
-        assert "cannot be reached: " in await refusal(port)
-        assert "does the calculation run" in await refusal(port)
+            assert "cannot be reached: " in await refusal(port)
+            assert "does the calculation run" in await refusal(port)
 
     asyncio.run(main())
 

@@ -154,3 +154,25 @@ def test_without_memory_that_is_a_plots_frames_come_by_the_socket(caplog: pytest
         assert await calculation.hear() == Drawn(1)
 
     on(test)
+
+
+def test_a_frame_seen_in_memory_while_last_words_are_waited_for_is_not_lost() -> None:
+    """The calculation is killed, and another process holds its end of the socket, which therefore does not end."""
+
+    async def main() -> None:
+        ours, theirs = socket.socketpair()
+        with ours:
+            window, loop = LocalConnection(theirs), asyncio.get_running_loop()
+            window._gone = loop.create_future()
+            window._gone.set_result(None)
+            receiving = asyncio.create_task(window.receive())
+            for _ in range(5):  # turns, after which it waits
+                await asyncio.sleep(0)
+            assert window._laid is not None
+            window._laid.set_result(Frame(7))
+            frame = await receiving
+            assert isinstance(frame, Frame)
+            assert await window.receive() is None
+            await window.close()
+
+    asyncio.run(main())

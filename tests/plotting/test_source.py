@@ -68,14 +68,16 @@ def test_frames_come_from_another_process_as_from_here(plot: LivePlot) -> None:
 
 def test_the_end_of_the_calculation_is_the_end_of_the_source(plot: LivePlot) -> None:
     plot(n=1)
+    closes = threading.Thread(target=plot.close, name="closes")
 
     def over(message: Message) -> bool:
         if isinstance(message, Frame):
-            threading.Thread(target=plot.close, name="closes").start()
+            closes.start()
         return False
 
     looker = Looker(over)
     run(Pipeline(PlotSource(address(plot), token=TOKEN), looker, circular=True))
+    closes.join()  # it tells us before it has let go of all
     assert looker.got[-1] == Ended("has ended", hold=False)
 
 

@@ -145,9 +145,14 @@ class TestOnAScreen:
                 text = Path(f"/proc/{pid}/status").read_text()
                 return int(text.partition("voluntary_ctxt_switches:")[2].split()[0])
 
-            before = wakes()
-            threading.Event().wait(3.0)
-            assert wakes() - before <= 3 * 3  # one look a second, in case Xlib has read an event; it may touch a lock
+            def wakes_in_three_seconds() -> int:
+                before = wakes()
+                threading.Event().wait(3.0)
+                return wakes() - before
+
+            # One look a second, in case Xlib has read an event; it may touch a lock. On a busy machine it draws that
+            # last thing later than after those four seconds: then this is looked at again.
+            until(lambda: wakes_in_three_seconds() <= 3 * 3, "a window at rest")
 
     def test_a_viewer_elsewhere_looks_by_the_command(self, screen: XScreen, tmp_path: Path) -> None:
         with LivePlot(window=False, listen="127.0.0.1:0", title="far away") as plot:

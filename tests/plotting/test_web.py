@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -514,22 +515,26 @@ def test_the_wrong_token_and_none_ask_for_it(look: Look):
 
 @needs_browser
 def test_a_plot_that_dies_is_seen_and_found_again(look: Look):
-    with PlotInThread() as served:
-        page = look.open(served)
-        served.show(energy=1.0)
-        drawn(served, 1)
-        port = served.plot.port
-        served.do(served.plot.server.stop)
-        page.wait_for_selector("#state.lost")
-        assert page.locator("#state").text_content() == "no connection"
-        assert "it tries again" in page.inner_text("#notice")
-        assert page.locator('[data-name="energy"]').is_visible()  # what was seen stays
-    with PlotInThread(port=port) as again:
-        page.wait_for_selector("#state.open")
-        assert not page.locator("#notice").is_visible()
-        again.show(energy=2.0)
-        drawn(again, 1)
-        assert page.locator('[data-name="energy"] .reading').text_content() == "2"
+    with socket.socket() as keeper:
+        # Keeps the port while no plot listens there: else a test beside this one may get it.
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        port = keeper.getsockname()[1]
+        with PlotInThread(port=port) as served:
+            page = look.open(served)
+            served.show(energy=1.0)
+            drawn(served, 1)
+            served.do(served.plot.server.stop)
+            page.wait_for_selector("#state.lost")
+            assert page.locator("#state").text_content() == "no connection"
+            assert "it tries again" in page.inner_text("#notice")
+            assert page.locator('[data-name="energy"]').is_visible()  # what was seen stays
+        with PlotInThread(port=port) as again:
+            page.wait_for_selector("#state.open")
+            assert not page.locator("#notice").is_visible()
+            again.show(energy=2.0)
+            drawn(again, 1)
+            assert page.locator('[data-name="energy"] .reading').text_content() == "2"
 
 
 @needs_browser
