@@ -410,10 +410,14 @@ class Scheduler:
 
         Raises what it raises, TimeoutError after `timeout_s`, and UsageError when the run has ended.
         """
-        from concurrent.futures import CancelledError, Future
-
         if not self.running or threading.get_ident() == self.thread_id:
             return action()
+        return self.ask(action, UsageError("this scheduler's run has ended"), timeout_s)
+
+    def ask(self, action: Callable[[], T], over: BaseException, timeout_s: float | None = None) -> T:
+        """As `call`, and only from another thread. Raises `over` when the run has ended."""
+        from concurrent.futures import CancelledError, Future
+
         answer: Future[T] = Future()
 
         def ask() -> None:
@@ -424,7 +428,6 @@ class Scheduler:
             except BaseException as exc:
                 answer.set_exception(exc)
 
-        over = UsageError("this scheduler's run has ended")
         # What is posted to a loop that then closes is never called: the end of the run answers for it.
         self._unanswered[answer] = None
         try:

@@ -497,23 +497,7 @@ class _Thread:
 
     def call(self, action: Callable[[], Any]) -> Any:
         self._check()
-        answer: list[Any] = []
-        done = threading.Event()
-
-        def ask() -> None:
-            try:
-                answer.extend((action(), None))
-            except BaseException as exc:
-                answer.extend((None, exc))
-            done.set()
-
-        if not self.scheduler.call_from_thread(ask):
-            raise Stopped
-        done.wait()
-        result, error = answer
-        if error is not None:
-            raise error
-        return result
+        return self.scheduler.ask(action, Stopped())
 
 
 def _holds_something(inbox: Inbox) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from axonlike import Component, Graphline, Pipeline, Scheduler, ThreadedComponent
-from axonlike.errors import BoxEmpty, BoxFull, ComponentError, Deadlock, Finished, UsageError
+from axonlike.errors import BoxEmpty, BoxFull, ComponentError, Deadlock, Finished, Stopped, UsageError
 from axonlike.testing import PAUSE, Feeder, Probe, Stalled, check_component, outputs, run_virtual
 from tests.kernel.scripts import run_script
 
@@ -506,3 +506,34 @@ def test_what_a_thread_handed_over_is_not_sent_any_more_when_its_component_has_e
     body._pump()
     assert probe.messages == ["in time"]
     assert not body.outgoing
+
+
+def test_a_thread_whose_question_nobody_answers_any_more_gets_stopped() -> None:
+    """The second Ctrl-C, or the deadline, ends the loop with what was posted to it not called."""
+
+    class Asks(ThreadedComponent):
+        told: BaseException | None = None
+        thread: threading.Thread | None = None
+
+        def main(self) -> None:
+            self.thread = threading.current_thread()
+            scheduler: Any = self.scheduler
+            scheduler.call_from_thread = lambda action: True
+            try:
+                self.call_scheduler(lambda: None)
+            except BaseException as exc:
+                self.told = exc
+                raise
+
+    class Ends(Component):
+        def main(self) -> Generator[Any, Any, None]:
+            while asks.thread is None:
+                yield self.sleep(0.001)
+            assert self.scheduler is not None
+            self.scheduler.stop()
+
+    asks = Asks()
+    Scheduler(stop_deadline_s=0.1).run(asks, Ends())
+    assert asks.thread is not None
+    asks.thread.join(60)
+    assert isinstance(asks.told, Stopped)
