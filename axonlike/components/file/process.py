@@ -11,12 +11,10 @@ leader has not been waited for, so that its number cannot have been given to str
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import signal
 import subprocess
-import termios
 import time
 from array import array
 from collections.abc import Mapping, Sequence
@@ -338,6 +336,9 @@ class _ExitWatch:
 
 def _lying_bytes(fd: int) -> int:
     """What a pipe holds at this moment."""
+    import fcntl  # not on Windows, as termios
+    import termios
+
     count = array("i", [0])
     fcntl.ioctl(fd, termios.FIONREAD, count)
     return count[0]

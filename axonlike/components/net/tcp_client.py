@@ -219,16 +219,18 @@ class TCPClient(Driven):
         making = loop.create_task(loop.create_connection(lambda: wire, sock=sock, **options))
         try:
             await asyncio.shield(making)
-        except BaseException:
-            if wire.transport is not None:
+        except BaseException as exc:
+            if wire.transport is not None and isinstance(exc, asyncio.CancelledError):
                 # Stopped, or out of time, in the one turn after the connection was made. It stands, and what was sent
                 # to it may be on its way: cancelled, that task would close it under the sender.
                 return
             wire.closing = True
             making.cancel()
-            await asyncio.wait([making])
-            wire.withdraw()
-            self._wire = None
+            try:
+                await asyncio.wait([making])
+            finally:  # a stop may come while it is out of time
+                wire.withdraw()
+                self._wire = None
             raise
 
     def _is_heard(self) -> bool:

@@ -393,6 +393,14 @@ def test_stopping_it_sends_what_it_has_taken(net: Net) -> None:
     net(main)
 
 
+def after_turns(turns: int, action: Callable[[], None]) -> None:
+    """Call `action` so many turns of the event loop later."""
+    if turns:
+        asyncio.get_running_loop().call_soon(after_turns, turns - 1, action)
+    else:
+        action()
+
+
 @pytest.mark.parametrize("turns_later", range(4))
 def test_stopping_it_in_the_moment_it_connects_sends_what_it_has_taken(net: Net, turns_later: int) -> None:
     """The task that connects is not over when the connection stands, and being cancelled it would close that."""
@@ -400,12 +408,9 @@ def test_stopping_it_in_the_moment_it_connects_sends_what_it_has_taken(net: Net,
     class Stops(TCPClient):
         def wire_made(self, wire: Wire) -> None:
             super().wire_made(wire)
-            self.send_and_stop(turns_later)
+            after_turns(turns_later, self.send_and_stop)
 
-        def send_and_stop(self, turns_to_wait: int) -> None:
-            if turns_to_wait:
-                asyncio.get_running_loop().call_soon(self.send_and_stop, turns_to_wait - 1)
-                return
+        def send_and_stop(self) -> None:
             for number in range(500):
                 feed.send(str(number))
             self.stop()
@@ -437,12 +442,9 @@ def test_out_of_time_in_the_moment_it_connects_it_stays_connected(
     class IsLate(TCPClient):
         def wire_made(self, wire: Wire) -> None:
             super().wire_made(wire)
-            self.run_out_of_time(turns_later)
+            after_turns(turns_later, self.run_out_of_time)
 
-        def run_out_of_time(self, turns_to_wait: int) -> None:
-            if turns_to_wait:
-                asyncio.get_running_loop().call_soon(self.run_out_of_time, turns_to_wait - 1)
-                return
+        def run_out_of_time(self) -> None:
             with contextlib.suppress(RuntimeError):  # it is over by then
                 timeouts[-1].reschedule(0.0)
             for number in range(500):
