@@ -181,21 +181,33 @@ class LivePlot:
             return True
         return self._in_loop(self._sender.flush(self._last_call(), timeout_s))
 
-    def close(self, timeout_s: float = _FLUSH_S) -> None:
-        """Draw the last call, and end the viewers, or with `hold` leave them to their user. Harmless when done."""
+    def close(self, timeout_s: float | None = None) -> None:
+        """Draw the last call, and end the viewers, or with `hold` leave them to their user. Harmless when done.
+
+        By itself it gives a window that is only starting 30 s to be there, then 5 s to draw; `timeout_s` is for both.
+        """
         if self._over or not self._is_mine:
             return
         try:
-            if self._sender is not None and self._thread.is_alive():
+            if timeout_s is None:
+                self._await_window()
+                timeout_s = _FLUSH_S
+            if self._sender is not None and not self._over and self._thread.is_alive():
                 self._in_loop(self._sender.flush(self._last_call(), timeout_s))
         finally:
             with self._ending:
                 self._end_all()
 
+    def _await_window(self) -> None:
+        """The shortest calculation is over before its window can be seen, and is to be seen as any other."""
+        if self._window is not None and self._desk.offered and not self._seen.wait(_READY_S):
+            log.warning("%s: after %g s the window is not there yet; the plot ends", self.title, _READY_S)
+
     def _end_all(self) -> None:
         if self._over:
             return  # another thread, that would not wait as long for the last call, has done it
         self._over = True
+        self._seen.set()  # who waits for the window waits no longer
         _open.discard(self)
         if self._sender is not None:
             self._last = self._sender.counters

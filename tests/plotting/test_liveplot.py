@@ -21,8 +21,10 @@ import numpy as np
 import pytest
 
 from axonlike.errors import UsageError
+from axonlike.plotting.desk import Snapshot
 from axonlike.plotting.liveplot import LivePlot, address_of
 from axonlike.plotting.messages import Did, Panel
+from axonlike.plotting.sender import Sender
 
 VIEWER = str(Path(__file__).with_name("plain_viewer.py"))
 PATIENCE_S = 30.0
@@ -49,7 +51,7 @@ class Patient(LivePlot):
     def flush(self, timeout_s: float = PATIENCE_S) -> bool:
         return super().flush(timeout_s)
 
-    def close(self, timeout_s: float = PATIENCE_S) -> None:
+    def close(self, timeout_s: float | None = PATIENCE_S) -> None:
         super().close(timeout_s)
 
 
@@ -249,6 +251,50 @@ def test_two_threads_may_close_it_and_the_one_in_a_hurry_ends_it_for_both(viewer
     patient.join()
     assert not failures
     until(lambda: not is_alive(pid), "the end of the viewer")
+
+
+def test_the_shortest_calculation_waits_for_its_window_and_is_seen(
+    viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was_seen = []
+
+    async def flush(sender: Sender, snapshot: Snapshot | None, timeout_s: float) -> bool:
+        was_seen.append(plot._seen.is_set())
+        return await flush_of_old(sender, snapshot, PATIENCE_S)
+
+    flush_of_old = Sender.flush
+    monkeypatch.setattr(Sender, "flush", flush)
+    plot = LivePlot(viewer=viewer.command())
+    plot(n=42)
+    plot.close()
+    assert was_seen == [True]  # drawing has its own time: that of starting is not taken from it
+    assert viewer.lines("frame")[-1]["kwargs"] == {"n": 42}
+
+
+def test_a_window_that_never_comes_is_told_of_and_not_waited_for_longer_than_that(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("_READY_S", "_FLUSH_S"):
+        monkeypatch.setattr(f"axonlike.plotting.liveplot.{name}", 0.05)
+    monkeypatch.setattr("axonlike.plotting.window._PATIENCE_S", 0.05)
+    plot = LivePlot(title="late", viewer=[sys.executable, "-c", "import time; time.sleep(600)"])
+    plot(n=1)
+    pid = plot.window_pid
+    plot.close()
+    assert warnings(caplog) == ["late: after 0.05 s the window is not there yet; the plot ends"]
+    assert pid is not None
+    until(lambda: not is_alive(pid), "the end of the viewer")
+
+
+def test_one_who_waits_for_the_window_is_let_go_by_a_thread_in_a_hurry(caplog: pytest.LogCaptureFixture) -> None:
+    plot = LivePlot(viewer=[sys.executable, "-c", "import time; time.sleep(600)"])
+    plot(n=1)
+    patient = threading.Thread(target=plot.close)
+    patient.start()
+    until(lambda: plot._seen._cond._waiters, "the wait for the window")  # type: ignore[attr-defined]
+    plot.close(timeout_s=0.0)
+    patient.join()
+    assert warnings(caplog) == []
 
 
 def test_a_window_closed_by_its_user_is_told(viewer: Viewer, caplog: pytest.LogCaptureFixture) -> None:
