@@ -201,7 +201,8 @@ HEAD = """
         scheduler = Scheduler()
         def wait_for_end():
             sys.stdin.read()
-            scheduler.call_from_thread(scheduler.stop)
+            for part in parts.values():  # those who are told end after them: of all that was lost they hear
+                scheduler.call_from_thread(part.stop)
         threading.Thread(target=wait_for_end, daemon=True).start()
         scheduler.run(graph)
         ours = [t for t in threading.enumerate() if t.name.startswith("axonlike")]
